@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Strict UTF-8: no overlong forms, no surrogates, nothing above U+10FFFF.
+ */
+#ifndef BASE_UTF8_H
+#define BASE_UTF8_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Bytes of the well-formed character at ptr, 1 to 4; 0 when there is none within len bytes. */
+size_t utf8_char_len(const char *ptr, size_t len);
+bool utf8_valid(const char *ptr, size_t len);
+
+#endif
