@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "link/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A table as discovered, kept beyond the visit. */
+struct found {
+    struct lf_table table; /* name, id and refusal point into the arena; schema into `schema` */
+    struct schema *schema; /* NULL when the table is refused */
+    bool chosen;
+};
+
+struct search {
+    struct link *link;
+    struct arena arena;
+    struct found *found;
+    size_t nfound, size;
+    const char **taken; /* entity names in use, NULL-ended */
+    size_t ntaken, taken_size;
+};
+
+static void search_reset(struct search *search)
+{
+    for (size_t i = 0; i < search->nfound; i++) {
+        schema_free(&search->found[i].schema);
+    }
+    search->nfound = 0;
+    arena_reset(&search->arena);
+}
+
+static void search_done(struct search *search)
+{
+    search_reset(search);
+    free(search->found);
+    free(search->taken);
+    arena_done(&search->arena);
+}
+
+static bool visit_table(void *context, const struct lf_table *table, struct lf_error *err)
+{
+    struct search *search = context;
+    struct found found = {.table = *table};
+    found.table.name = arena_text(&search->arena, table->name);
+    found.table.id = arena_slice(&search->arena, table->id);
+    found.table.refusal = table->refusal == NULL ? NULL : arena_text(&search->arena, table->refusal);
+    if (table->refusal == NULL) {
+        if (!schema_new(&table->schema, 1, &found.schema, err)) {
+            found.table.refusal = arena_text(&search->arena, err->msg);
+        } else {
+            found.table.schema = found.schema->lf;
+        }
+    }
+    mem_grow(&search->found, &search->size, search->nfound + 1, sizeof *search->found);
+    search->found[search->nfound++] = found;
+    return true;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const struct found *)a)->table.name, ((const struct found *)b)->table.name);
+}
+
+static bool discover(struct search *search, struct lf_error *err)
+{
+    search_reset(search);
+    TRY(search->link->ops->discover(search->link->session, visit_table, search, err));
+    if (search->nfound > 0) {
+        qsort(search->found, search->nfound, sizeof *search->found, by_name);
+    }
+    return true;
+}
+
+static struct found *find_name(struct search *search, const char *name)
+{
+    for (size_t i = 0; i < search->nfound; i++) {
+        if (strcmp(search->found[i].table.name, name) == 0) {
+            return &search->found[i];
+        }
+    }
+    return NULL;
+}
+
+static struct found *find_id(struct search *search, const struct model_bytes *id)
+{
+    for (size_t i = 0; id->len > 0 && i < search->nfound; i++) {
+        if (slice_equal(search->found[i].table.id, model_bytes_slice(id))) {
+            return &search->found[i];
+        }
+    }
+    return NULL;
+}
+
+static const struct model_entity *head_entity_of_table(const struct link *link, const char *table)
+{
+    const struct model *head = committer_head(link->committer);
+    for (size_t i = 0; head != NULL && i < head->nentities; i++) {
+        if (strcmp(head->entities[i].table, table) == 0) {
+            return &head->entities[i];
+        }
+    }
+    return NULL;
+}
+
+static const struct model_entity *head_entity_of(const struct link *link, const struct lf_table *table)
+{
+    const struct model *head = committer_head(link->committer);
+    for (size_t i = 0; head != NULL && i < head->nentities; i++) {
+        if (table->id.len > 0 && slice_equal(model_bytes_slice(&head->entities[i].table_id), table->id)) {
+            return &head->entities[i];
+        }
+    }
+    return head_entity_of_table(link, table->name);
+}
+
+/* ---- choosing ---- */
+
+/* A configured table may have been renamed: the entity that has its name leads to it by the table's id. */
+static struct found *find_configured(struct search *search, const char *name)
+{
+    struct found *found = find_name(search, name);
+    const struct model_entity *old = found == NULL ? head_entity_of_table(search->link, name) : NULL;
+    return old == NULL ? found : find_id(search, &old->table_id);
+}
+
+static bool choose_configured(struct search *search, struct lf_error *err)
+{
+    const struct link_options *options = &search->link->options;
+    for (size_t i = 0; i < options->nentities; i++) {
+        const char *name = options->entities[i].table;
+        struct found *found = find_configured(search, name);
+        if (found == NULL && head_entity_of_table(search->link, name) != NULL) {
+            continue; /* it was dropped: stands frozen */
+        }
+        if (found == NULL) {
+            return lf_error_set(err, LF_CONFIG, 0, "there is no table %s in the source; correct the list of entities", name);
+        }
+        if (found->table.refusal != NULL) {
+            return lf_error_set(err, LF_CONFIG, 0, "table %s cannot be replicated: %s", name, found->table.refusal);
+        }
+        found->chosen = true;
+    }
+    return true;
+}
+
+static void skip_table(struct link *link, const char *table, const char *reason)
+{
+    link_log(link, NULL, EVENT_entity_skipped, (struct log_field[]){LOG_TEXT("table", table), LOG_TEXT("reason", reason), {0}});
+    if (link->options.observer.skipped != NULL) {
+        link->options.observer.skipped(link->options.observer.context, table, reason);
+    }
+}
+
+static bool choose_all(struct search *search, struct lf_error *err)
+{
+    size_t chosen = 0;
+    for (size_t i = 0; i < search->nfound; i++) {
+        struct found *found = &search->found[i];
+        found->chosen = found->table.refusal == NULL;
+        chosen += found->chosen ? 1 : 0;
+    }
+    return chosen > 0 || committer_head(search->link->committer) != NULL ||
+           lf_error_set(err, LF_CONFIG, 0, "the source has no table that can be replicated; a table needs a primary key");
+}
+
+static bool choose(struct search *search, struct lf_error *err)
+{
+    return search->link->options.entities != NULL ? choose_configured(search, err) : choose_all(search, err);
+}
+
+static size_t count_untracked(struct search *search, const char ***ret_names, size_t *ret_chosen)
+{
+    const char **names = mem_new(search->nfound + 1, sizeof *names);
+    size_t n = 0;
+    *ret_chosen = 0;
+    for (size_t i = 0; i < search->nfound; i++) {
+        *ret_chosen += search->found[i].chosen ? 1 : 0;
+        if (search->found[i].chosen && !search->found[i].table.tracked) {
+            names[n++] = search->found[i].table.name;
+        }
+    }
+    *ret_names = names;
+    return n;
+}
+
+static bool refuse_untracked(struct search *search, const char *first, size_t n, struct lf_error *err)
+{
+    const struct link_options *options = &search->link->options;
+    return lf_error_set(err, LF_CONFIG, 0,
+                        "changes of table %s%s are not tracked; nothing is installed in a source without being asked. "
+                        "Run: lakefeed track --source '%s'  (or add --track to this command)",
+                        first, n > 1 ? " and others" : "", options->url);
+}
+
+/* Tables without change tracking: tracked now when that was asked for, else refused (named ones, or all of them) or left out. */
+static bool settle_tracking(struct search *search, struct lf_error *err)
+{
+    struct link *link = search->link;
+    const char **names = NULL;
+    size_t chosen = 0;
+    size_t n = count_untracked(search, &names, &chosen);
+    bool ok = true;
+    if (n > 0 && link->options.track && link->ops->track != NULL) {
+        ok = link->ops->track(link->session, names, n, err) && discover(search, err) && choose(search, err);
+    } else if (n > 0 && (n == chosen || link->options.entities != NULL)) {
+        ok = refuse_untracked(search, names[0], n, err);
+    }
+    free(names);
+    for (size_t i = 0; ok && i < search->nfound; i++) {
+        struct found *found = &search->found[i];
+        if (found->chosen && !found->table.tracked) {
+            found->chosen = false;
+            skip_table(link, found->table.name, "its changes are not tracked; run lakefeed track");
+        } else if (found->table.refusal != NULL && link->options.entities == NULL) {
+            skip_table(link, found->table.name, found->table.refusal);
+        }
+    }
+    return ok;
+}
+
+/* ---- names ---- */
+
+static void take_name(struct search *search, const char *name)
+{
+    mem_grow(&search->taken, &search->taken_size, search->ntaken + 2, sizeof *search->taken);
+    search->taken[search->ntaken++] = name;
+    search->taken[search->ntaken] = NULL;
+}
+
+static const char *configured_name(const struct link *link, const char *table)
+{
+    for (size_t i = 0; i < link->options.nentities; i++) {
+        if (strcmp(link->options.entities[i].table, table) == 0) {
+            return link->options.entities[i].name;
+        }
+    }
+    return NULL;
+}
+
+static void take_head_names(struct search *search)
+{
+    const struct model *head = committer_head(search->link->committer);
+    take_name(search, "");
+    search->ntaken = 0;
+    for (size_t i = 0; head != NULL && i < head->nentities; i++) {
+        take_name(search, arena_text(&search->arena, head->entities[i].name));
+    }
+}
+
+static bool name_entity(struct search *search, const struct found *found, const struct model_entity *old, struct buf *out,
+                        struct lf_error *err)
+{
+    const char *configured = configured_name(search->link, found->table.name);
+    if (old != NULL) {
+        buf_append_text(out, old->name);
+        return true;
+    }
+    if (configured != NULL) {
+        TRY(lake_entity_name_check(configured, err));
+        for (size_t i = 0; i < search->ntaken; i++) {
+            if (strcasecmp(search->taken[i], configured) == 0) {
+                return lf_error_set(err, LF_CONFIG, 0, "two entities have the name %s; give one of them another \"name\"", configured);
+            }
+        }
+        buf_append_text(out, configured);
+    } else {
+        lake_entity_name(found->table.name, search->taken, out);
+    }
+    take_name(search, arena_text(&search->arena, buf_text(out)));
+    return true;
+}
+
+/* ---- entities ---- */
+
+static void add_entity(struct link *link, struct entity *entity)
+{
+    mem_grow(&link->entities, &link->entities_size, link->nentities + 1, sizeof(struct entity *));
+    link->entities[link->nentities++] = entity;
+}
+
+static uint32_t newest_version(const struct model_entity *old)
+{
+    uint32_t version = old->shape.version;
+    return old->load != NULL && old->load->shape.version > version ? old->load->shape.version : version;
+}
+
+/* Why an entity of the head has to be loaded again at start; NULL: it goes on. */
+static const char *restart_reason(const struct model_entity *old, const struct lf_table *table)
+{
+    const struct model_bytes *id = old->load != NULL ? &old->load->table_id : &old->table_id;
+    if (!slice_equal(model_bytes_slice(id), table->id)) {
+        return "the table was dropped and created again";
+    }
+    if (old->state == MODEL_ERROR) {
+        return "it stood frozen; tried again";
+    }
+    return old->load_path != NULL && old->load == NULL ? "its load list could not be read" : NULL;
+}
+
+static bool start_versions(struct entity *entity, const struct found *found, const struct model_entity *old, struct lf_error *err)
+{
+    if (old != NULL && entity->reload_reason == NULL) {
+        return entity_push_shape(entity, old->load != NULL ? &old->load->shape : &old->shape, err);
+    }
+    struct schema *schema = NULL;
+    TRY(schema_new(&found->schema->lf, old == NULL ? 1 : newest_version(old) + 1, &schema, err));
+    entity_push_schema(entity, schema);
+    return true;
+}
+
+static bool make_entity(struct search *search, const struct found *found, struct lf_error *err)
+{
+    struct link *link = search->link;
+    CLEANUP(buf_done) struct buf name = {0};
+    const struct model_entity *old = head_entity_of(link, &found->table);
+    TRY(name_entity(search, found, old, &name, err));
+    struct entity *entity = entity_new(buf_text(&name), &found->table);
+    add_entity(link, entity);
+    entity->followed = true;
+    const char *reason = old == NULL ? NULL : restart_reason(old, &found->table);
+    for (size_t i = 0; old != NULL && i < link->options.nresync; i++) {
+        reason = strcmp(link->options.resync[i], entity->name) == 0 ? "resync was asked for" : reason;
+    }
+    entity->reload_reason = text_copy(reason);
+    return start_versions(entity, found, old, err);
+}
+
+static bool is_wanted(const struct link *link, const struct model_entity *old)
+{
+    for (size_t i = 0; i < link->options.nentities; i++) {
+        if (strcmp(link->options.entities[i].table, old->table) == 0) {
+            return true;
+        }
+    }
+    return link->options.entities == NULL;
+}
+
+static bool is_made(const struct link *link, const char *name)
+{
+    for (size_t i = 0; i < link->nentities; i++) {
+        if (strcmp(link->entities[i]->name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Entities of the head whose table cannot be followed any more keep their last snapshot. */
+static void freeze_missing(struct search *search)
+{
+    struct link *link = search->link;
+    const struct model *head = committer_head(link->committer);
+    for (size_t i = 0; head != NULL && i < head->nentities; i++) {
+        const struct model_entity *old = &head->entities[i];
+        if (is_made(link, old->name) || !is_wanted(link, old)) {
+            continue;
+        }
+        const struct found *found = find_name(search, old->table);
+        const char *reason = found == NULL                 ? "the table was dropped"
+                             : found->table.refusal != NULL ? found->table.refusal
+                                                            : "its changes are not tracked any more; run lakefeed track";
+        struct lf_table gone = {.name = old->table, .id = model_bytes_slice(&old->table_id), .estimated_rows = -1};
+        struct entity *entity = entity_new(old->name, &gone);
+        entity->fault_reason = text_copy(reason);
+        add_entity(link, entity);
+    }
+}
+
+static bool check_resync_names(const struct link *link, struct lf_error *err)
+{
+    for (size_t i = 0; i < link->options.nresync; i++) {
+        if (!is_made(link, link->options.resync[i])) {
+            return lf_error_set(err, LF_CONFIG, 0, "there is no entity %s in this link", link->options.resync[i]);
+        }
+    }
+    return true;
+}
+
+bool entities_choose(struct link *link, struct lf_error *err)
+{
+    CLEANUP(search_done) struct search search = {.link = link};
+    TRY(discover(&search, err));
+    TRY(choose(&search, err));
+    TRY(settle_tracking(&search, err));
+    take_head_names(&search);
+    for (size_t i = 0; i < search.nfound; i++) {
+        if (search.found[i].chosen) {
+            TRY(make_entity(&search, &search.found[i], err));
+        }
+    }
+    freeze_missing(&search);
+    for (size_t i = 0; i < link->nentities; i++) {
+        link->entities[i]->slot = (uint32_t)i;
+    }
+    return check_resync_names(link, err);
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the files of this folder share: the link, its entities, and the stream's state. Read with docs/architecture.md.
+ *
+ *   open.c      from nothing to a stream after the committed cursor
+ *   entities.c  which tables, under which names
+ *   entity.c    one entity: schema versions, shapes, chunks at hand
+ *   feed.c      events of the connector to records in the spool, cuts
+ *   loader.c    one chunk at a time
+ *   snapshot.c  one snapshot: cut → entities → commit → acknowledgement → collection
+ *   advance.c   what one snapshot does to one entity
+ *   run.c       the two ways to drive it all
+ */
+#ifndef LINK_INTERNAL_H
+#define LINK_INTERNAL_H
+
+#include "base/macros.h"
+#include "commit/commit.h"
+#include "data/spool.h"
+#include "link/link.h"
+#include "snapshot/load.h"
+#include "snapshot/merge.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+/* A chunk that was read and stands in no commit yet. */
+struct entity_chunk {
+    size_t index;               /* in the load list of the head */
+    uint64_t base_seq;          /* committed when its snapshot was taken */
+    const struct schema *schema; /* of its rows; borrowed from the entity's versions */
+    struct load_result result;
+};
+
+/* An entity at run time. */
+struct entity {
+    char *name;
+    char *table;
+    struct model_bytes table_id;
+    uint32_t slot;       /* in the spool, and index in the tables of the stream */
+    bool followed;       /* part of the stream; else it stands frozen until a restart finds its table again */
+    int64_t estimated_rows;
+    struct schema **versions; /* in the lake's layout; the last one is what the feed writes */
+    size_t nversions, versions_size;
+
+    /* the feed */
+    uint32_t *place;          /* lake index of each column that the stream sends */
+    uint32_t nplace;
+    struct lf_cell *cells, *key_cells;
+    bool muted;               /* after a fault or a reload: rows are of no use until the next cut */
+    uint64_t partial_move_seq; /* of the last key change with absent cells */
+
+    /* the next snapshot */
+    char *reload_reason; /* begin a load; set at start or by an operator */
+    char *fault_reason;  /* freeze; set by the loader */
+
+    struct entity_chunk *chunks; /* read and not yet committed */
+    size_t nchunks, chunks_size;
+    uint64_t rows_loaded;
+};
+
+struct feed {
+    struct lf_changes *changes;
+    struct buf cursor;   /* after the last whole transaction */
+    uint64_t cursor_seq; /* the last seq that it contains */
+    uint64_t seq;        /* given last */
+    uint64_t token;      /* of the open transaction */
+    bool in_transaction;
+    int64_t source_time_us;
+    struct buf key, from, row; /* scratch */
+};
+
+struct paths {
+    char **list;
+    size_t count, size;
+};
+
+struct link {
+    struct link_options options;
+    struct log_where where;
+    char *run_id;
+    struct committer *committer;
+    const struct lf_connector_ops *ops;
+    struct lf_host host;
+    struct lf_session *session;      /* the stream */
+    struct lf_session *load_session; /* loads and plans; opened when first needed */
+    struct lf_consumer consumer;
+    char *lake_id;
+    char *source; /* identity */
+    struct entity **entities;
+    size_t nentities, entities_size;
+    struct spool *spool;
+    struct feed feed;
+    uint64_t committed_seq; /* contained in the head */
+    int64_t last_commit_ms; /* monotonic clock */
+    uint64_t commits;
+    struct paths new_paths; /* written by the snapshot in progress: forgotten if it fails */
+    struct paths old_paths; /* chunk files that it wrote anew: forgotten if it succeeds */
+    atomic_bool stopped;
+    pthread_mutex_t sessions; /* guards the two session pointers against link_stop */
+};
+
+bool link_cancelled(void *link);
+bool link_check_stopped(const struct link *link, struct lf_error *err) LF_MUST_CHECK;
+int64_t link_monotonic_ms(const struct link *link);
+void link_log(const struct link *link, const char *entity, enum log_event event, const struct log_field *fields);
+
+void paths_add(struct paths *paths, const char *path);
+void paths_clear(struct paths *paths);
+/* Abandons all of them and clears the list. */
+void paths_forget(struct link *link, struct paths *paths);
+
+/* open.c */
+bool link_open_session(struct link *link, struct lf_session **session, struct lf_error *err) LF_MUST_CHECK;
+
+/* entities.c: fills link->entities from the source, the configuration and the head. CONFIG: a table that does not exist, is
+ * refused or not tracked. */
+bool entities_choose(struct link *link, struct lf_error *err) LF_MUST_CHECK;
+
+/* entity.c */
+struct entity *entity_new(const char *name, const struct lf_table *table);
+void entity_free(struct entity *entity);
+const struct schema *entity_schema(const struct entity *entity); /* the newest version */
+const struct schema *entity_version(const struct entity *entity, uint32_t version); /* NULL: unknown */
+/* Takes the schema as the newest version. */
+void entity_push_schema(struct entity *entity, struct schema *schema);
+/* A schema version from what the head says of its rows. */
+bool entity_push_shape(struct entity *entity, const struct model_shape *shape, struct lf_error *err) LF_MUST_CHECK;
+/* The lake's shape of a schema: columns that `old` (may be NULL) has keep their names. */
+struct model_shape entity_shape(const struct schema *schema, const struct model_shape *old);
+/* Which columns the stream sends, in its order; NULL: those of the newest version that are not dropped. SCHEMA: a column that the
+ * newest version does not have. */
+bool entity_map_columns(struct entity *entity, const struct lf_schema *sent, struct lf_error *err) LF_MUST_CHECK;
+/* Chunks at hand are abandoned. */
+void entity_drop_chunks(struct link *link, struct entity *entity);
+struct lf_table_state entity_state(const struct entity *entity); /* borrowed */
+
+/* feed.c */
+bool feed_open(struct link *link, struct lf_error *err) LF_MUST_CHECK;
+void feed_close(struct link *link);
+bool feed_pump(struct link *link, int wait_ms, bool *ret_any, struct lf_error *err) LF_MUST_CHECK;
+/* Compares the catalog, then seals. Only outside a transaction. */
+bool feed_cut(struct link *link, struct lf_error *err) LF_MUST_CHECK;
+
+/* loader.c */
+bool loader_session(struct link *link, struct lf_session **ret_session, struct lf_error *err) LF_MUST_CHECK;
+bool loader_step(struct link *link, bool *ret_any, struct lf_error *err) LF_MUST_CHECK;
+bool loader_has_work(const struct link *link);
+/* A new load of the entity with chunks planned by the source. */
+bool loader_plan(struct link *link, struct entity *entity, const struct schema *schema, const struct model_shape *old,
+                 struct model_load **ret_load, struct lf_error *err) LF_MUST_CHECK;
+struct partition_target loader_target(struct link *link, const struct entity *entity, uint32_t *next_partition);
+
+/* advance.c: what the cut does to one entity of the coming model. */
+struct advance {
+    struct link *link;
+    struct entity *entity;
+    struct model_entity *model;
+    const struct spool_cut *cut;
+    struct lf_slice head_cursor;
+    bool changed;
+    struct merge_stats stats;
+};
+bool advance_entity(struct advance *advance, struct lf_error *err) LF_MUST_CHECK;
+
+/* snapshot.c */
+/* Cuts, merges, commits, acknowledges, collects. *ret_committed false: nothing had changed. */
+bool snapshot_run(struct link *link, bool *ret_committed, struct lf_error *err) LF_MUST_CHECK;
+/* Commit 1: the start cursor and all entities loading. */
+bool snapshot_first(struct link *link, struct lf_slice cursor, struct lf_error *err) LF_MUST_CHECK;
+/* Tells the source of the head's cursor. A failure is logged and repeated with the next commit. */
+void snapshot_acknowledge(struct link *link);
+
+#endif

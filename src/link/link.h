@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One link: one source, one lake, a set of entities. It is driven by one thread; only link_stop may come from another.
+ *
+ *   link_new → link_open → link_run_once | link_run → link_free
+ *
+ * After a failure of kind TRANSIENT or THROTTLED the same link may be opened again; it starts from the lake.
+ */
+#ifndef LINK_LINK_H
+#define LINK_LINK_H
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "cdm/model.h"
+#include "lake/lake.h"
+#include "lakefeed/connector.h"
+
+struct link;
+
+struct link_entity_config {
+    const char *table; /* the source's name */
+    const char *name;  /* in the lake; NULL: derived */
+};
+
+/* What a terminal wants to show. Called on the link's thread. */
+struct link_observer {
+    void *context;
+    void (*load)(void *context, const char *entity, uint64_t rows, int64_t estimated_rows); /* rows so far; -1: unknown */
+    void (*skipped)(void *context, const char *table, const char *reason);
+    /* A new head; `partitions` count files of this commit. */
+    void (*committed)(void *context, const struct model *head, uint64_t changes, uint64_t written, uint64_t kept);
+};
+
+struct link_options {
+    const char *name;
+    const struct lf_connector *connector;
+    const char *url;
+    const struct lf_option_value *connector_options;
+    size_t nconnector_options;
+    struct lake *lake;             /* locked by the caller */
+    const char *location;          /* of the lake, for the consumer row of the source */
+    const struct link_entity_config *entities; /* NULL: all tables that have a key */
+    size_t nentities;
+    const char *const *resync;     /* entities to be loaded again */
+    size_t nresync;
+    bool track;                    /* install change tracking where it is missing */
+    bool takeover;
+    int64_t interval_ms;           /* between snapshots, at multiples in UTC */
+    int64_t cursor_interval_ms;    /* between cursor-only commits of an idle link */
+    int64_t load_commit_ms;        /* at most this long between commits of a load */
+    uint32_t keep;
+    int64_t keep_for_ms;
+    uint64_t partition_bytes;
+    uint64_t chunk_rows;           /* aim of a load's chunk */
+    size_t memory_bytes;
+    uint64_t spool_disk_bytes;
+    const char *scratch_folder;    /* exists; temporary files only */
+    const char *version;
+    struct clock clock;
+    struct random_source random;
+    struct log *log;               /* may be NULL */
+    struct link_observer observer; /* all may be NULL */
+};
+
+/* The options and what they point at are borrowed until link_free. */
+struct link *link_new(const struct link_options *options);
+void link_free(struct link **link); /* for CLEANUP */
+
+/* Reads the lake, opens the source, chooses the entities, registers the consumer, makes the first commit, opens the stream after the
+ * committed cursor, repeats the acknowledgement. Kinds: LOST: resync required; FENCED; CONFIG: what to change. */
+bool link_open(struct link *link, struct lf_error *err) LF_MUST_CHECK;
+
+/* Loads what is not loaded, follows the stream to the position at the call, commits. Entities in error: *ret_frozen. */
+bool link_run_once(struct link *link, size_t *ret_frozen, struct lf_error *err) LF_MUST_CHECK;
+/* Follows until link_stop (CANCELLED) or a failure that this start cannot mend. */
+bool link_run(struct link *link, struct lf_error *err) LF_MUST_CHECK;
+/* From any thread, also from a signal's handler loop: every call returns soon. */
+void link_stop(struct link *link);
+
+const struct model *link_head(const struct link *link); /* NULL before the first commit */
+uint64_t link_commits(const struct link *link);         /* made by this object */
+
+/* Single steps, for schedulers of tests: what link_run does in a loop. */
+bool link_step_feed(struct link *link, int wait_ms, bool *ret_any, struct lf_error *err) LF_MUST_CHECK;
+bool link_step_load(struct link *link, bool *ret_any, struct lf_error *err) LF_MUST_CHECK;
+bool link_step_snapshot(struct link *link, bool *ret_committed, struct lf_error *err) LF_MUST_CHECK;
+bool link_is_settled(const struct link *link); /* nothing is being loaded */
+
+#endif
