@@ -115,8 +115,24 @@ endforeach()
 
 file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/schedule/*.c)
 if(sources)
-    lakefeed_add_test_program(schedule_test EXAMPLE SOURCES ${sources} LIBRARIES ${LAKEFEED_LIBRARIES}
+    lakefeed_add_test_program(schedule_test EXAMPLE SOURCES ${sources} LIBRARIES lakefeed_link
                               PACKAGES PkgConfig::CMOCKA)
     add_test(NAME schedule COMMAND schedule_test)
     set_tests_properties(schedule PROPERTIES LABELS schedule TIMEOUT ${LAKEFEED_TEST_TIMEOUT_S})
+endif()
+
+# Plug-ins that the registry must refuse, one for each reason.
+file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/plugin_bad/*.c)
+foreach(source IN LISTS sources)
+    cmake_path(GET source STEM name)
+    add_library(plugin_bad_${name} MODULE ${source})
+    set_target_properties(plugin_bad_${name} PROPERTIES PREFIX "" OUTPUT_NAME lakefeed_${name}
+                          LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/plugin_bad)
+    target_link_libraries(plugin_bad_${name} PRIVATE lakefeed_abi)
+    if(TARGET test_source_registry)
+        add_dependencies(test_source_registry plugin_bad_${name})
+    endif()
+endforeach()
+if(TARGET test_source_registry)
+    target_compile_definitions(test_source_registry PRIVATE LAKEFEED_BAD_PLUGINS="${PROJECT_BINARY_DIR}/plugin_bad")
 endif()

@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+int a_plugin_of_something_else(void);
+
+int a_plugin_of_something_else(void)
+{
+    return 1;
+}
