@@ -72,6 +72,9 @@ struct lf_consumer {
     const char *lake_id;
     const char *location;
     bool takeover; /* replace a consumer of the same name that belongs to another lake */
+    /* What the lake has committed; empty: nothing yet. Where a consumer begins that has to be made, else at the end of the stream.
+     * Only register_consumer looks at it. */
+    struct lf_slice cursor;
 };
 
 /* A key in cells, nkey of them; cells NULL means open (before the first or after the last key). */

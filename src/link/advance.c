@@ -261,9 +261,6 @@ static void fill_range(const struct advance *advance, const struct model_load *l
         range->partitions = fresh->result.partitions;
         range->npartitions = fresh->result.npartitions;
     }
-#ifdef LAKEFEED_MUTANT_asof_ignored
-    range->asof = (struct lf_slice){0};
-#endif
 }
 
 static void note_rewritten(struct link *link, const struct merge_range *range)
@@ -297,6 +294,9 @@ static bool take_chunk(struct advance *advance, size_t index, struct merge_range
         chunk->passed = false;
         return true;
     }
+#ifdef LAKEFEED_MUTANT_asof_ignored
+    chunk->passed = true;
+#endif
     return chunk->passed || advance->link->ops->passed(model_bytes_slice(&chunk->asof), advance->cut->cursor, &chunk->passed, err);
 }
 

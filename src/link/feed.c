@@ -219,13 +219,16 @@ static bool take_batch(struct link *link, const struct lf_batch *batch, struct l
 /* Another writer's acknowledgement prunes the log past our cursor: that is a fence, and nothing was lost. */
 static bool judge_failure(struct link *link, struct lf_error *err)
 {
-    struct lf_error ignored;
     bool current = true;
-    if (err->kind == LF_LOST && committer_head_is_current(link->committer, &current, &ignored) && !current) {
-        return lf_error_set(err, LF_FENCED, 0, "another writer has committed to the lake since commit %llu",
-                            (unsigned long long)committer_head(link->committer)->commit);
+    if (err->kind != LF_LOST) {
+        return false;
     }
-    return false;
+    struct lf_error lost = *err;
+    TRY(committer_head_is_current(link->committer, &current, err)); /* undecided: that error is the one to tell */
+    *err = lost;
+    return current ? false
+                   : lf_error_set(err, LF_FENCED, 0, "another writer has committed to the lake since commit %llu",
+                                  (unsigned long long)committer_head(link->committer)->commit);
 }
 
 bool feed_open(struct link *link, struct lf_error *err)

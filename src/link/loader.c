@@ -95,7 +95,13 @@ bool loader_plan(struct link *link, struct entity *entity, const struct schema *
     struct plan plan = {.schema = schema, .load = load};
     add_chunk(&plan, (struct lf_slice){0});
     const struct lf_table_state state = {.name = entity->table, .id = model_bytes_slice(&entity->table_id), .schema = schema->lf};
-    TRY(link->ops->load_plan(session, &state, wanted_chunks(link, entity), visit_bound, &plan, err));
+    bool planned = link->ops->load_plan(session, &state, wanted_chunks(link, entity), visit_bound, &plan, err);
+    if (!planned && err->kind != LF_SCHEMA && err->kind != LF_NOT_FOUND) {
+        return false;
+    }
+    if (!planned) {
+        load->nchunks = 1; /* the table has moved on; the stream will say how, before anything is read */
+    }
     *ret_load = load;
     load = NULL;
     entity->rows_loaded = 0;
@@ -167,8 +173,12 @@ static void reading_progress(void *context, uint64_t rows)
 static void keep_chunk(struct link *link, struct entity *entity, size_t index, const struct load_result *result)
 {
     mem_grow(&entity->chunks, &entity->chunks_size, entity->nchunks + 1, sizeof *entity->chunks);
-    entity->chunks[entity->nchunks++] = (struct entity_chunk){
-        .index = index, .base_seq = link->committed_seq, .schema = entity_schema(entity), .result = *result};
+    uint64_t base_seq = link->committed_seq;
+#ifdef LAKEFEED_MUTANT_asof_position
+    base_seq = link->feed.seq;
+#endif
+    entity->chunks[entity->nchunks++] =
+        (struct entity_chunk){.index = index, .base_seq = base_seq, .schema = entity_schema(entity), .result = *result};
     link_log(link, entity->name, EVENT_chunk_loaded,
              (struct log_field[]){LOG_NUM("chunk", index), LOG_NUM("rows", result->rows), LOG_NUM("bytes", result->bytes), {0}});
 }

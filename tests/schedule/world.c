@@ -221,7 +221,10 @@ bool world_start(struct world *world, unsigned max)
         return false;
     }
     *daemon = (struct daemon){.world = world, .used = true, .keep = 1 + (uint32_t)world_below(world, 2),
-                              .keep_for_ms = world->keep_for_ms, .entities = world->config};
+                              .keep_for_ms = world->keep_for_ms, .entities = world->config, .alone = alive == 0};
+    for (size_t i = 0; i < DAEMONS_MAX; i++) {
+        world->daemons[i].alone = world->daemons[i].alone && alive == 0;
+    }
     random_seeded_init(&daemon->random, example_rng_next(&world->rng));
     daemon->lake = fault_lake_open(memory_lake_open(world->store));
     fault_lake_plan(daemon->lake, &(struct fault_plan){.context = daemon, .before_call = before_call});
@@ -272,6 +275,9 @@ void world_reap(struct world *world)
         enum lf_error_kind kind = daemon->err.kind;
         if (!daemon->killed && kind != LF_FENCED && kind != LF_TRANSIENT && kind != LF_CANCELLED) {
             world_violation(world, "a daemon ended with %s: %s", lf_error_kind_name(kind), daemon->err.msg);
+        }
+        if (kind == LF_FENCED && daemon->alone) {
+            world_violation(world, "a daemon was fenced by itself: %s", daemon->err.msg);
         }
         if (world->trace) {
             (void)printf("%lld reaped %zu: %s %s\n", (long long)world->now_ms, i, lf_error_kind_name(kind), daemon->err.msg);

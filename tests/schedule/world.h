@@ -31,6 +31,7 @@ struct daemon {
     bool ended;
     bool killed;
     bool calm;      /* no errors are thrown at it */
+    bool alone;     /* nobody else could have written since it began */
     int64_t pause_until;
     uint32_t keep;
     int64_t keep_for_ms;
