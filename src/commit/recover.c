@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "commit/committer.h"
+
+#include "base/macros.h"
+
+#include <string.h>
+
+static void forget_head(struct committer *committer)
+{
+    model_free(&committer->head);
+    history_free(&committer->history);
+    path_set_done(&committer->lost);
+    path_set_done(&committer->removal);
+    memset(committer->etag, 0, sizeof committer->etag);
+    committer->head_has_record = false;
+    committer->state = COMMITTER_NEW;
+    committer->skip_logged = false;
+    committer_want_listing(committer);
+}
+
+static bool read_loads(struct committer *committer, struct model *head, struct lf_error *err)
+{
+    for (size_t i = 0; i < head->nentities; i++) {
+        struct model_entity *entity = &head->entities[i];
+        if (entity->load_path == NULL ||
+            document_read_load(committer, entity->load_path, entity->load_sha256, &entity->load, err)) {
+            continue;
+        }
+        if (!document_is_lost(err)) {
+            return false;
+        }
+        path_set_insert(&committer->lost, entity->load_path);
+    }
+    return true;
+}
+
+static bool read_history(struct committer *committer, const struct model *head, struct lf_error *err)
+{
+    CLEANUP(history_free) struct history *history = NULL;
+    const bool read = head->history_path != NULL &&
+                      document_read_history(committer, head->history_path, head->history_sha256, &history, err);
+    if (!read && head->history_path != NULL && !document_is_lost(err)) {
+        return false;
+    }
+    if (!read && !rebuild_history(committer, &history, err)) {
+        if (!document_is_lost(err)) {
+            return false;
+        }
+        committer_log_skipped(committer, err->msg);
+    }
+    committer->history = history;
+    history = NULL;
+    return true;
+}
+
+/* A cursor-only commit has none. */
+static bool find_record(struct committer *committer, const struct model *head, struct lf_error *err)
+{
+    CLEANUP(buf_done) struct buf path = {0};
+    struct lake_stat status;
+    lake_path_commit(head->commit, head->commit_id, &path);
+    committer->head_has_record = committer->lake->ops->stat(committer->lake, buf_text(&path), &status, err);
+    return committer->head_has_record || err->kind == LF_NOT_FOUND;
+}
+
+static bool read_rest(struct committer *committer, struct lf_error *err)
+{
+    TRY(read_loads(committer, committer->head, err));
+    TRY(find_record(committer, committer->head, err));
+    return read_history(committer, committer->head, err);
+}
+
+bool committer_recover(struct committer *committer, struct lf_error *err)
+{
+    forget_head(committer);
+    if (document_read_head(committer, &committer->head, committer->etag, err)) {
+        if (!read_rest(committer, err)) {
+            forget_head(committer);
+            return false;
+        }
+    } else {
+        TRY(err->kind == LF_NOT_FOUND);
+        committer->history = mem_new(1, sizeof *committer->history);
+    }
+    committer->state = COMMITTER_READY;
+    return true;
+}
