@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "config/url.h"
+
+#include "base/macros.h"
+#include "config/config.h"
+
+#include <string.h>
+#include <strings.h>
+
+bool url_is_password_name(struct lf_slice name)
+{
+    static const char *const names[] = {"password", "passwd", "pwd", "sslpassword"};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        if (strlen(names[i]) == name.len && strncasecmp(names[i], name.ptr, name.len) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* name=value anywhere, in a query or between blanks as some libraries take it. */
+static bool has_password_parameter(const char *url)
+{
+    static const char separators[] = "?&; \t\r\n";
+    const char *at = url;
+    while (*at != '\0') {
+        const size_t len = strcspn(at, separators);
+        const char *equals = memchr(at, '=', len);
+        if (equals != NULL && equals + 1 < at + len &&
+            url_is_password_name((struct lf_slice){at, (size_t)(equals - at)})) {
+            return true;
+        }
+        at += at[len] != '\0' ? len + 1 : len;
+    }
+    return false;
+}
+
+/* scheme://user:password@host. A password may itself hold a slash that ought to have been escaped: a colon that begins no
+ * port, and an @ somewhere behind it, are taken for one too. */
+static bool has_password_in_host(const char *url)
+{
+    const char *scheme_end = strstr(url, "://");
+    if (scheme_end == NULL) {
+        return false;
+    }
+    const char *host = scheme_end + 3;
+    const size_t len = strcspn(host, "/?#");
+    const char *colon = memchr(host, ':', len);
+    const char *at_sign = memrchr(host, '@', len);
+    if (colon == NULL) {
+        return false;
+    }
+    if (at_sign != NULL) {
+        return colon + 1 < at_sign;
+    }
+    const size_t port = strspn(colon + 1, "0123456789");
+    return host[0] != '[' && colon + 1 + port != host + len && strchr(host + len, '@') != NULL;
+}
+
+bool config_check_url(const char *url, struct lf_error *err)
+{
+    if (has_password_in_host(url) || has_password_parameter(url)) {
+        return lf_error_set(
+            err, LF_CONFIG, 0,
+            "a password inside a URL is refused, because lists of processes and logs show it; take it out "
+            "and put it into ~/.pgpass, into the environment variable PGPASSWORD, or into the configuration "
+            "as the option \"password\" of the source: {\"file\": \"PATH\"} or {\"env\": \"NAME\"}");
+    }
+    return true;
+}

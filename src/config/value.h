@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Inside config only: texts as they are shown in messages, and likeness of names.
+ */
+#ifndef CONFIG_VALUE_H
+#define CONFIG_VALUE_H
+
+#include <stddef.h>
+
+#define VALUE_SHOWN_MAX 64
+#define VALUE_SHOWN_SIZE (VALUE_SHOWN_MAX + 4)
+
+/* At most VALUE_SHOWN_MAX bytes, whole characters, "…" when cut, '?' for control characters. Returns ret_text. */
+const char *value_shown(const char *text, char ret_text[VALUE_SHOWN_SIZE]);
+
+/* Edits (insert, delete, replace, swap of neighbours) that make one text of the other; both at most VALUE_SHOWN_MAX bytes,
+ * otherwise SIZE_MAX. */
+size_t value_distance(const char *a, const char *b);
+
+#endif
