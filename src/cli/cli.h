@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The command line: verbs and their options are tables, from which parser and help are made. Results go to stdout, logs and
+ * errors to stderr.
+ */
+#ifndef CLI_CLI_H
+#define CLI_CLI_H
+
+#include "app/app.h"
+
+#include <stdio.h>
+
+/* X(field, type, long name, argument, help); type FLAG or TEXT. docs and --help come from here. */
+#define CLI_OPTIONS(X) \
+    X(config_path, TEXT, "config", "FILE", "configuration (default: $LAKEFEED_CONFIG, ./lakefeed.json, /etc/lakefeed/lakefeed.json)") \
+    X(link, TEXT, "link", "NAME", "the link meant; not needed when there is one") \
+    X(source, TEXT, "source", "URL", "source, such as sqlite:shop.db") \
+    X(lake, TEXT, "lake", "URL", "lake, such as file:./lake") \
+    X(entities, TEXT, "entities", "LIST", "tables, separated by commas (default: all that have a key)") \
+    X(name, TEXT, "name", "NAME", "name of the link (default: the database's)") \
+    X(interval, TEXT, "interval", "TIME", "time between snapshots, such as 5s, 15min, 1h (default: 1h)") \
+    X(once, FLAG, "once", NULL, "bring the lake up to date and exit") \
+    X(track, FLAG, "track", NULL, "install change tracking where it is missing") \
+    X(takeover, FLAG, "takeover", NULL, "take the source's consumer over from another lake") \
+    X(json, FLAG, "json", NULL, "print the result as JSON") \
+    X(state_dir, TEXT, "state-dir", "FOLDER", "locks and temporary files (default: $STATE_DIRECTORY, /var/lib/lakefeed, XDG)") \
+    X(verbose, FLAG, "verbose", NULL, "log to a terminal too") \
+    X(help, FLAG, "help", NULL, "show this help")
+
+struct cli {
+#define CLI_FIELD_TEXT const char *
+#define CLI_FIELD_FLAG bool
+#define CLI_FIELD(field, type, name, argument, text) CLI_FIELD_##type field;
+    CLI_OPTIONS(CLI_FIELD)
+#undef CLI_FIELD
+#undef CLI_FIELD_TEXT
+#undef CLI_FIELD_FLAG
+    const char *const *words; /* entities and other words after the options */
+    size_t nwords;
+    char *state;              /* the state directory, once app_state_dir has settled it */
+    struct config *config;
+    struct log *log;
+};
+
+struct cli_verb {
+    const char *name;
+    const char *words;   /* in the usage line; NULL: takes none */
+    const char *options; /* names, separated by blanks */
+    const char *summary;
+    int (*run)(struct cli *cli); /* returns the exit status */
+};
+extern const struct cli_verb cli_verbs[]; /* ends with a NULL name */
+
+/* Parses argv after the verb. USAGE texts go to stderr; *ret_status is the exit status when this returns false. */
+bool cli_parse(const struct cli_verb *verb, int argc, char **argv, struct cli *ret_cli, int *ret_status);
+void cli_done(struct cli *cli);
+void cli_print_help(FILE *out);
+void cli_print_verb_help(const struct cli_verb *verb, FILE *out);
+
+/* Configuration and state directory from file or flags, log to stderr. */
+bool cli_prepare(struct cli *cli, struct lf_error *err) LF_MUST_CHECK;
+/* The link of --link, or the only one. */
+bool cli_choose_link(const struct cli *cli, const struct config_link **ret_link, struct lf_error *err) LF_MUST_CHECK;
+/* Prints "lakefeed: …" and returns the exit status. */
+int cli_fail(const struct lf_error *err);
+/* The head of the lake without any lock; *ret_model NULL when there is no model.json. */
+bool cli_read_model(const struct config_link *link, struct lake **ret_lake, struct model **ret_model, struct lf_error *err) LF_MUST_CHECK;
+
+int cli_run(struct cli *cli);
+int cli_track(struct cli *cli);
+int cli_untrack(struct cli *cli);
+int cli_status(struct cli *cli);
+int cli_artifacts(struct cli *cli);
+int cli_resync(struct cli *cli);
+int cli_verify(struct cli *cli);
+int cli_version(struct cli *cli);
+
+/* Progress on a terminal, and the summary of a run. */
+struct progress {
+    FILE *out;
+    bool live; /* a terminal: one line that moves */
+    char *entity;
+    int64_t began_us, shown_us, entity_began_us;
+    uint64_t rows, entity_rows, changes, written, kept, commits, skipped;
+    int64_t estimated;
+    struct clock clock;
+};
+void progress_init(struct progress *progress, FILE *out, bool live);
+void progress_done(struct progress *progress);
+struct link_observer progress_observer(struct progress *progress);
+void progress_summary(struct progress *progress, const struct model *head, FILE *out);
+
+#endif
