@@ -113,6 +113,11 @@ static bool advance_all(struct link *link, struct model *next, const struct spoo
             .head_cursor = head == NULL ? cut->cursor : model_bytes_slice(&head->cursor),
         };
         TRY(link_check_stopped(link, err));
+#ifdef LAKEFEED_MUTANT_torn_cut
+        if (i == 1 && link->commits % 2 == 1 && next->entities[i].state == MODEL_COMPLETED) {
+            continue;
+        }
+#endif
         if (!advance_entity(&advance, err)) {
             return lf_error_wrap(err, "entity %s", next->entities[i].name);
         }
@@ -218,6 +223,15 @@ static bool build_and_commit(struct link *link, struct model **next, const struc
     if (!*ret_committed) {
         return true;
     }
+#ifdef LAKEFEED_MUTANT_cursor_ahead
+    bool any = false;
+    struct spool_cut ahead = *cut;
+    if (link->feed.changes != NULL) {
+        TRY(feed_pump(link, 0, &any, err));
+        ahead.cursor = buf_slice(&link->feed.cursor);
+    }
+    cut = &ahead;
+#endif
     TRY(set_position(link, *next, cut, err));
 #ifdef LAKEFEED_MUTANT_ack_early
     struct lf_error ignored;

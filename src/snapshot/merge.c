@@ -22,6 +22,8 @@ struct stream {
 
 struct merge {
     const struct merge_options *options;
+    struct merge_range *ranges;
+    size_t nranges;
     struct merge_range *range; /* the current one */
     struct lf_slice range_hi;  /* exclusive */
     bool range_open;           /* no upper bound */
@@ -71,6 +73,17 @@ static bool seen(struct merge *merge, uint64_t seq, uint64_t token, bool *ret, s
     return true;
 }
 
+#ifdef LAKEFEED_MUTANT_move_whole
+static struct merge_range *range_of(struct merge *merge, struct lf_slice key)
+{
+    size_t i = merge->nranges - 1;
+    while (i > 0 && slice_compare(merge->ranges[i].lo, key) > 0) {
+        i--;
+    }
+    return &merge->ranges[i];
+}
+#endif
+
 static bool applies(struct merge *merge, const struct change *change, bool *ret, struct lf_error *err)
 {
     *ret = false;
@@ -78,7 +91,22 @@ static bool applies(struct merge *merge, const struct change *change, bool *ret,
         return true;
     }
     bool had = false;
+#ifdef LAKEFEED_MUTANT_move_whole
+    struct merge_range *own = merge->range;
+    if (change->op == LF_OP_DELETE && (change->flags & CHANGE_MOVED) != 0) {
+        merge->range = range_of(merge, change->from);
+        merge->token_known = false;
+        if (!merge->range->read) {
+            merge->range = own;
+            return true;
+        }
+    }
+#endif
     TRY(seen(merge, change->seq, change->token, &had, err));
+#ifdef LAKEFEED_MUTANT_move_whole
+    merge->token_known = merge->token_known && merge->range == own;
+    merge->range = own;
+#endif
     *ret = !had;
     return true;
 }
@@ -316,6 +344,9 @@ static bool find_truncate(struct merge *merge, struct lf_error *err)
         bool had = true;
         if (events[i]->kind == SPOOL_TRUNCATE) {
             ok = seen(merge, events[i]->seq, events[i]->token, &had, err);
+#ifdef LAKEFEED_MUTANT_truncate_all
+            had = events[i]->seq <= merge->range->base_seq;
+#endif
         }
         merge->truncate_seq = ok && !had ? events[i]->seq : merge->truncate_seq;
     }
@@ -387,7 +418,8 @@ static void merge_done(struct merge *merge)
 static bool pass(const struct merge_options *options, struct merge_range *ranges, size_t nranges, struct sorter *known,
                  struct sorter *found, struct merge_stats *stats, struct lf_error *err)
 {
-    CLEANUP(merge_done) struct merge merge = {.options = options, .stats = stats, .found = found};
+    CLEANUP(merge_done) struct merge merge = {
+        .options = options, .ranges = ranges, .nranges = nranges, .stats = stats, .found = found};
     partition_writer_init(&merge.writer, options->target);
     fold_init(&merge.fold, options->schema, options->versions, options->nversions);
     TRY(spool_open_iterator(options->spool, options->slot, &merge.changes.iterator, err));
