@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sysinfo.h>
 #include <unistd.h>
 
 static char *owner_text(const char *link)
@@ -77,6 +78,7 @@ static bool make_link(struct app_link *app, const struct config *config, const s
     struct link_options link_options;
     fill_options(config, settings, options, app, app->entities, &link_options);
     link_options.connector = connector;
+    link_options.load_threads = (connector->capabilities & LF_CAP_PARALLEL) != 0 ? (size_t)get_nprocs() : 1;
     app->link = link_new(&link_options);
     return true;
 }

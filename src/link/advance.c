@@ -118,7 +118,8 @@ static bool merge(struct advance *advance, struct merge_range *ranges, size_t nr
 {
     struct link *link = advance->link;
     struct entity *entity = advance->entity;
-    struct partition_target target = loader_target(link, entity, next_partition);
+    atomic_uint next = *next_partition;
+    struct partition_target target = loader_target(link, entity, &next);
     struct merge_options options = {
         .target = &target,
         .spool = link->spool,
@@ -133,7 +134,9 @@ static bool merge(struct advance *advance, struct merge_range *ranges, size_t nr
         .folder = link->options.scratch_folder,
         .memory_bytes = link->options.memory_bytes / 4,
     };
-    return merge_entity(&options, ranges, nranges, &advance->stats, err);
+    bool ok = merge_entity(&options, ranges, nranges, &advance->stats, err);
+    *next_partition = next;
+    return ok;
 }
 
 static bool has_path(const struct model_partition *list, size_t n, const char *path)
@@ -307,8 +310,8 @@ static bool merge_chunks(struct advance *advance, struct lf_error *err)
     for (size_t i = 0; i < load->nchunks; i++) {
         fill_range(advance, load, i, &ranges[i]);
     }
-    for (size_t i = 0; i < advance->entity->nchunks; i++) {
-        load->next_partition += (uint32_t)advance->entity->chunks[i].result.npartitions;
+    if (load->next_partition < advance->entity->next_partition) {
+        load->next_partition = advance->entity->next_partition;
     }
     bool ok = merge(advance, ranges, load->nchunks, &load->next_partition, err);
     for (size_t i = 0; ok && i < load->nchunks; i++) {

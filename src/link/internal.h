@@ -6,7 +6,8 @@
  *   entities.c  which tables, under which names
  *   entity.c    one entity: schema versions, shapes, chunks at hand
  *   feed.c      events of the connector to records in the spool, cuts
- *   loader.c    one chunk at a time
+ *   plan.c      the chunks of a new load
+ *   loader.c    chunks read, on several threads
  *   snapshot.c  one snapshot: cut → entities → commit → acknowledgement → collection
  *   advance.c   what one snapshot does to one entity
  *   run.c       the two ways to drive it all
@@ -57,7 +58,10 @@ struct entity {
     struct entity_chunk *chunks; /* read and not yet committed */
     size_t nchunks, chunks_size;
     uint64_t rows_loaded;
+    atomic_uint next_partition; /* of the load in progress */
 };
+
+#define LOAD_THREADS_MAX 4
 
 struct feed {
     struct lf_changes *changes;
@@ -83,7 +87,9 @@ struct link {
     const struct lf_connector_ops *ops;
     struct lf_host host;
     struct lf_session *session;      /* the stream */
-    struct lf_session *load_session; /* loads and plans; opened when first needed */
+    struct lf_session *load_sessions[LOAD_THREADS_MAX]; /* one for each thread; opened when first needed, [0] for plans too */
+    int64_t load_delay_ms, load_again_ms;               /* after a read that has to wait; monotonic */
+    pthread_mutex_t observing;                          /* one call of the observer at a time */
     struct lf_consumer consumer;
     char *lake_id;
     char *source; /* identity */
@@ -97,7 +103,7 @@ struct link {
     struct paths new_paths; /* written by the snapshot in progress: forgotten if it fails */
     struct paths old_paths; /* chunk files that it wrote anew: forgotten if it succeeds */
     atomic_bool stopped;
-    pthread_mutex_t sessions; /* guards the two session pointers against link_stop */
+    pthread_mutex_t sessions; /* guards the session pointers against link_stop */
 };
 
 bool link_cancelled(void *link);
@@ -143,13 +149,17 @@ bool feed_pump(struct link *link, int wait_ms, bool *ret_any, struct lf_error *e
 bool feed_cut(struct link *link, struct lf_error *err) LF_MUST_CHECK;
 
 /* loader.c */
-bool loader_session(struct link *link, struct lf_session **ret_session, struct lf_error *err) LF_MUST_CHECK;
+/* Opens load_sessions[index] if that has not been done. */
+bool loader_session(struct link *link, size_t index, struct lf_error *err) LF_MUST_CHECK;
+/* Reads some chunks, on several threads when the options allow. *ret_any: at least one is at hand now. */
 bool loader_step(struct link *link, bool *ret_any, struct lf_error *err) LF_MUST_CHECK;
-bool loader_has_work(const struct link *link);
+bool loader_has_work(struct link *link);
+
+/* plan.c */
 /* A new load of the entity with chunks planned by the source. */
 bool loader_plan(struct link *link, struct entity *entity, const struct schema *schema, const struct model_shape *old,
                  struct model_load **ret_load, struct lf_error *err) LF_MUST_CHECK;
-struct partition_target loader_target(struct link *link, const struct entity *entity, uint32_t *next_partition);
+struct partition_target loader_target(struct link *link, const struct entity *entity, atomic_uint *next_partition);
 
 /* advance.c: what the cut does to one entity of the coming model. */
 struct advance {

@@ -23,7 +23,7 @@ struct link_entity_config {
     const char *name;  /* in the lake; NULL: derived */
 };
 
-/* What a terminal wants to show. Called on the link's thread. */
+/* What a terminal wants to show. One call at a time, from any thread of the link. */
 struct link_observer {
     void *context;
     void (*load)(void *context, const char *entity, uint64_t rows, int64_t estimated_rows); /* rows so far; -1: unknown */
@@ -53,6 +53,7 @@ struct link_options {
     int64_t keep_for_ms;
     uint64_t partition_bytes;
     uint64_t chunk_rows;           /* aim of a load's chunk */
+    size_t load_threads;           /* that read chunks at once; 0 and 1: the link's own */
     size_t memory_bytes;
     uint64_t spool_disk_bytes;
     const char *scratch_folder;    /* exists; temporary files only */

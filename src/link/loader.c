@@ -1,19 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "link/internal.h"
 
-#include "data/key.h"
-
 #include <stdlib.h>
 
-#define CHUNKS_MAX 4096u
+#define LOAD_ROUND 64
+#define LOAD_ROUND_MS 5000
+#define LOAD_DELAY_MIN_MS 250
+#define LOAD_DELAY_MAX_MS 30000
 
-bool loader_session(struct link *link, struct lf_session **ret_session, struct lf_error *err)
+bool loader_session(struct link *link, size_t index, struct lf_error *err)
 {
-    if (link->load_session == NULL) {
-        TRY(link_open_session(link, &link->load_session, err));
-    }
-    *ret_session = link->load_session;
-    return true;
+    return link->load_sessions[index] != NULL || link_open_session(link, &link->load_sessions[index], err);
 }
 
 static void next_path(void *context, const char *entity, uint32_t partition, struct buf *out)
@@ -27,7 +24,7 @@ static void forget_path(void *context, const char *path)
     committer_forget(((struct link *)context)->committer, path);
 }
 
-struct partition_target loader_target(struct link *link, const struct entity *entity, uint32_t *next_partition)
+struct partition_target loader_target(struct link *link, const struct entity *entity, atomic_uint *next_partition)
 {
     return (struct partition_target){
         .lake = link->options.lake,
@@ -40,75 +37,18 @@ struct partition_target loader_target(struct link *link, const struct entity *en
     };
 }
 
-/* ---- planning ---- */
+/* ---- what there is to read ---- */
 
-struct plan {
-    const struct schema *schema;
-    struct model_load *load;
-    size_t size;
+/* One chunk to be read, by whichever thread takes it. */
+struct reading {
+    struct link *link;
+    struct entity *entity;
+    const struct model_load *load;
+    size_t index; /* of the chunk */
+    bool taken, ok;
+    struct load_result result;
+    struct lf_error err;
 };
-
-static void add_chunk(struct plan *plan, struct lf_slice first_key)
-{
-    struct model_load *load = plan->load;
-    mem_grow(&load->chunks, &plan->size, load->nchunks + 1, sizeof *load->chunks);
-    load->chunks[load->nchunks++] = (struct model_chunk){.first_key = model_bytes_copy(first_key.ptr, first_key.len)};
-}
-
-static bool visit_bound(void *context, struct lf_bound bound, struct lf_error *err)
-{
-    struct plan *plan = context;
-    CLEANUP(buf_done) struct buf key = {0};
-    TRY(key_append_from_cells(&key, &plan->schema->lf, bound.cells, err));
-    struct lf_slice last = model_bytes_slice(&plan->load->chunks[plan->load->nchunks - 1].first_key);
-    if (slice_compare(last, buf_slice(&key)) >= 0) {
-        return lf_error_set(err, LF_INTERNAL, 0, "the connector gave the bounds of a load out of order");
-    }
-    if (plan->load->nchunks < CHUNKS_MAX) {
-        add_chunk(plan, buf_slice(&key));
-    }
-    return true;
-}
-
-static uint32_t wanted_chunks(const struct link *link, const struct entity *entity)
-{
-    if (entity->estimated_rows <= 0) {
-        return 1;
-    }
-    uint64_t n = (uint64_t)entity->estimated_rows / link->options.chunk_rows + 1;
-    return n > CHUNKS_MAX ? CHUNKS_MAX : (uint32_t)n;
-}
-
-bool loader_plan(struct link *link, struct entity *entity, const struct schema *schema, const struct model_shape *old,
-                 struct model_load **ret_load, struct lf_error *err)
-{
-    struct lf_session *session = NULL;
-    char load_id[17];
-    TRY(loader_session(link, &session, err));
-    random_hex(&link->options.random, 8, load_id);
-    CLEANUP(model_load_free) struct model_load *load = mem_new(1, sizeof *load);
-    load->entity = text_copy(entity->name);
-    load->load_id = text_copy(load_id);
-    load->table_id = model_bytes_copy(entity->table_id.ptr, entity->table_id.len);
-    load->shape = entity_shape(schema, old);
-    load->next_partition = 1;
-    struct plan plan = {.schema = schema, .load = load};
-    add_chunk(&plan, (struct lf_slice){0});
-    const struct lf_table_state state = {.name = entity->table, .id = model_bytes_slice(&entity->table_id), .schema = schema->lf};
-    bool planned = link->ops->load_plan(session, &state, wanted_chunks(link, entity), visit_bound, &plan, err);
-    if (!planned && err->kind != LF_SCHEMA && err->kind != LF_NOT_FOUND) {
-        return false;
-    }
-    if (!planned) {
-        load->nchunks = 1; /* the table has moved on; the stream will say how, before anything is read */
-    }
-    *ret_load = load;
-    load = NULL;
-    entity->rows_loaded = 0;
-    return true;
-}
-
-/* ---- reading ---- */
 
 static bool is_at_hand(const struct entity *entity, size_t index)
 {
@@ -120,40 +60,37 @@ static bool is_at_hand(const struct entity *entity, size_t index)
     return false;
 }
 
-static bool find_unread(const struct link *link, struct entity **ret_entity, const struct model_load **ret_load, size_t *ret_index)
+/* The load list that may be read now: a change of shape must be committed before reading goes on. */
+static const struct model_load *readable_load(const struct link *link, const struct entity *entity)
 {
-    const struct model *head = committer_head(link->committer);
-    for (size_t i = 0; i < link->nentities; i++) {
+    const struct model_entity *model = model_find(committer_head(link->committer), entity->name);
+    bool ready = entity->followed && entity->reload_reason == NULL && entity->fault_reason == NULL && !entity->muted;
+    bool fits = model != NULL && model->load != NULL && model->load->shape.version == entity_schema(entity)->version;
+    return ready && fits ? model->load : NULL;
+}
+
+static size_t find_unread(struct link *link, struct reading *ret_readings, size_t max)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < link->nentities && n < max; i++) {
         struct entity *entity = link->entities[i];
-        const struct model_entity *model = model_find(head, entity->name);
-        bool ready = entity->followed && entity->reload_reason == NULL && entity->fault_reason == NULL && !entity->muted;
-        if (!ready || model == NULL || model->load == NULL || model->load->shape.version != entity_schema(entity)->version) {
-            continue; /* a change of shape must be committed before reading goes on */
-        }
-        for (size_t c = 0; c < model->load->nchunks; c++) {
-            if (!model->load->chunks[c].read && !is_at_hand(entity, c)) {
-                *ret_entity = entity;
-                *ret_load = model->load;
-                *ret_index = c;
-                return true;
+        const struct model_load *load = readable_load(link, entity);
+        for (size_t c = 0; load != NULL && c < load->nchunks && n < max; c++) {
+            if (!load->chunks[c].read && !is_at_hand(entity, c)) {
+                ret_readings[n++] = (struct reading){.link = link, .entity = entity, .load = load, .index = c};
             }
         }
     }
-    return false;
+    return n;
 }
 
-bool loader_has_work(const struct link *link)
+bool loader_has_work(struct link *link)
 {
-    struct entity *entity = NULL;
-    const struct model_load *load = NULL;
-    size_t index = 0;
-    return find_unread(link, &entity, &load, &index);
+    struct reading reading;
+    return find_unread(link, &reading, 1) > 0;
 }
 
-struct reading {
-    struct link *link;
-    struct entity *entity;
-};
+/* ---- reading ---- */
 
 static bool reading_cancelled(void *context)
 {
@@ -163,91 +100,179 @@ static bool reading_cancelled(void *context)
 static void reading_progress(void *context, uint64_t rows)
 {
     struct reading *reading = context;
-    struct link_observer *observer = &reading->link->options.observer;
+    struct link *link = reading->link;
+    const struct link_observer *observer = &link->options.observer;
+    pthread_mutex_lock(&link->observing);
     reading->entity->rows_loaded += rows;
     if (observer->load != NULL) {
         observer->load(observer->context, reading->entity->name, reading->entity->rows_loaded, reading->entity->estimated_rows);
     }
+    pthread_mutex_unlock(&link->observing);
 }
 
-static void keep_chunk(struct link *link, struct entity *entity, size_t index, const struct load_result *result)
+static void read_chunk(struct reading *reading, size_t thread)
 {
+    struct link *link = reading->link;
+    struct entity *entity = reading->entity;
+    const struct model_chunk *chunk = &reading->load->chunks[reading->index];
+    bool last = reading->index + 1 == reading->load->nchunks;
+    struct partition_target target = loader_target(link, entity, &entity->next_partition);
+    const struct source_rows_options options = {
+        .ops = link->ops,
+        .session = link->load_sessions[thread],
+        .table = entity->table,
+        .table_id = model_bytes_slice(&entity->table_id),
+        .schema = entity_schema(entity),
+        .lo = model_bytes_slice(&chunk->first_key),
+        .hi = last ? (struct lf_slice){0} : model_bytes_slice(&chunk[1].first_key),
+        .folder = link->options.scratch_folder,
+        .memory_bytes = link->options.memory_bytes / 4 / LOAD_THREADS_MAX,
+        .cancelled = reading_cancelled,
+        .progress = reading_progress,
+        .context = reading,
+    };
+    reading->ok = load_chunk(&options, model_bytes_slice(&committer_head(link->committer)->cursor), &target, &reading->result,
+                             &reading->err);
+}
+
+/* ---- several threads ---- */
+
+/* Threads take readings from the list until it or the round's time is at its end. */
+struct crew {
+    struct link *link;
+    struct reading *readings;
+    size_t count;
+    atomic_size_t next;
+    int64_t until_ms;
+    bool parallel;
+};
+
+struct hand {
+    struct crew *crew;
+    size_t thread;
+};
+
+static void *take_readings(void *context)
+{
+    const struct hand *hand = context;
+    struct crew *crew = hand->crew;
+    do {
+        size_t i = atomic_fetch_add(&crew->next, 1);
+        if (i >= crew->count) {
+            break;
+        }
+        crew->readings[i].taken = true;
+        read_chunk(&crew->readings[i], hand->thread);
+    } while (crew->parallel && link_monotonic_ms(crew->link) < crew->until_ms);
+    return NULL;
+}
+
+static void work(struct crew *crew, size_t threads)
+{
+    pthread_t others[LOAD_THREADS_MAX];
+    struct hand hands[LOAD_THREADS_MAX];
+    for (size_t i = 0; i < threads; i++) {
+        hands[i] = (struct hand){.crew = crew, .thread = i};
+        if (i > 0 && pthread_create(&others[i], NULL, take_readings, &hands[i]) != 0) {
+            threads = i; /* fewer hands do the same work */
+        }
+    }
+    (void)take_readings(&hands[0]);
+    for (size_t i = 1; i < threads; i++) {
+        (void)pthread_join(others[i], NULL);
+    }
+}
+
+/* ---- what came of it ---- */
+
+static void keep_chunk(struct link *link, const struct reading *reading)
+{
+    struct entity *entity = reading->entity;
     mem_grow(&entity->chunks, &entity->chunks_size, entity->nchunks + 1, sizeof *entity->chunks);
     uint64_t base_seq = link->committed_seq;
 #ifdef LAKEFEED_MUTANT_asof_position
     base_seq = link->feed.seq;
 #endif
-    entity->chunks[entity->nchunks++] =
-        (struct entity_chunk){.index = index, .base_seq = base_seq, .schema = entity_schema(entity), .result = *result};
+    entity->chunks[entity->nchunks++] = (struct entity_chunk){
+        .index = reading->index, .base_seq = base_seq, .schema = entity_schema(entity), .result = reading->result};
     link_log(link, entity->name, EVENT_chunk_loaded,
-             (struct log_field[]){LOG_NUM("chunk", index), LOG_NUM("rows", result->rows), LOG_NUM("bytes", result->bytes), {0}});
+             (struct log_field[]){LOG_NUM("chunk", reading->index), LOG_NUM("rows", reading->result.rows),
+                                  LOG_NUM("bytes", reading->result.bytes), {0}});
+}
+
+/* The source, or the lake, is not ready: tried again with growing delays. */
+static void wait_longer(struct link *link, const struct entity *entity, const struct lf_error *err)
+{
+    struct log_where where = link->where;
+    where.entity = entity->name;
+    log_failure(link->options.log, &where, EVENT_source_waiting, err);
+    link->load_delay_ms = link->load_delay_ms == 0 ? LOAD_DELAY_MIN_MS : link->load_delay_ms * 2;
+    link->load_delay_ms = link->load_delay_ms > LOAD_DELAY_MAX_MS ? LOAD_DELAY_MAX_MS : link->load_delay_ms;
+    link->load_again_ms = link_monotonic_ms(link) + link->load_delay_ms;
 }
 
 /* What a failed read means: the entity's own trouble freezes it; a shape that has moved on waits for the stream to bring it, a
- * busy source for its time. */
-static bool judge_failure(struct link *link, struct entity *entity, bool *ret_any, struct lf_error *err)
+ * busy source for its time; anything else ends the link. */
+static bool judge_failure(struct link *link, struct entity *entity, const struct lf_error *failure, struct lf_error *err)
 {
-    bool waits = err->kind == LF_SCHEMA || err->kind == LF_NOT_FOUND || err->kind == LF_TRANSIENT || err->kind == LF_THROTTLED;
-    if (waits) {
-        struct log_where where = link->where;
-        where.entity = entity->name;
-        log_failure(link->options.log, &where, EVENT_source_waiting, err);
-        *ret_any = false;
+    switch (failure->kind) {
+    case LF_SCHEMA:
+    case LF_NOT_FOUND:
+    case LF_TRANSIENT:
+    case LF_THROTTLED:
+        wait_longer(link, entity, failure);
         return true;
-    }
-    if (err->kind != LF_DATA && err->kind != LF_LIMIT) {
+    case LF_DATA:
+    case LF_LIMIT:
+        text_free(&entity->fault_reason);
+        entity->fault_reason = text_copy(failure->msg);
+        entity->muted = true;
+        return true;
+    default:
+        *err = *failure;
         return false;
     }
-    entity->fault_reason = text_copy(err->msg);
-    entity->muted = true;
-    link_log(link, entity->name, EVENT_entity_frozen, (struct log_field[]){LOG_TEXT("reason", err->msg), {0}});
-    return true;
 }
 
-static uint32_t first_free_partition(const struct entity *entity, const struct model_load *load)
+static bool take_results(struct link *link, const struct crew *crew, bool *ret_any, struct lf_error *err)
 {
-    uint32_t next = load->next_partition;
-    for (size_t i = 0; i < entity->nchunks; i++) {
-        next += (uint32_t)entity->chunks[i].result.npartitions;
+    bool ok = true;
+    for (size_t i = 0; i < crew->count; i++) {
+        const struct reading *reading = &crew->readings[i];
+        if (reading->taken && reading->ok && reading->result.accepted) {
+            keep_chunk(link, reading);
+            link->load_delay_ms = 0;
+            *ret_any = true;
+        } else if (reading->taken && !reading->ok && ok) {
+            ok = judge_failure(link, reading->entity, &reading->err, err);
+        }
     }
-    return next;
+    return ok;
 }
 
 bool loader_step(struct link *link, bool *ret_any, struct lf_error *err)
 {
-    struct entity *entity = NULL;
-    const struct model_load *load = NULL;
-    size_t index = 0;
-    struct lf_session *session = NULL;
-    *ret_any = find_unread(link, &entity, &load, &index);
-    if (!*ret_any) {
+    struct reading readings[LOAD_ROUND];
+    size_t threads = link->options.load_threads > LOAD_THREADS_MAX ? LOAD_THREADS_MAX : link->options.load_threads;
+    struct crew crew = {.link = link, .readings = readings, .until_ms = link_monotonic_ms(link) + LOAD_ROUND_MS};
+    *ret_any = false;
+    if (link_monotonic_ms(link) < link->load_again_ms) {
         return true;
     }
-    TRY(loader_session(link, &session, err));
-    uint32_t next_partition = first_free_partition(entity, load);
-    struct partition_target target = loader_target(link, entity, &next_partition);
-    struct reading reading = {.link = link, .entity = entity};
-    const struct source_rows_options options = {
-        .ops = link->ops,
-        .session = session,
-        .table = entity->table,
-        .table_id = model_bytes_slice(&entity->table_id),
-        .schema = entity_schema(entity),
-        .lo = model_bytes_slice(&load->chunks[index].first_key),
-        .hi = index + 1 < load->nchunks ? model_bytes_slice(&load->chunks[index + 1].first_key) : (struct lf_slice){0},
-        .folder = link->options.scratch_folder,
-        .memory_bytes = link->options.memory_bytes / 4,
-        .cancelled = reading_cancelled,
-        .progress = reading_progress,
-        .context = &reading,
-    };
-    struct load_result result;
-    if (!load_chunk(&options, model_bytes_slice(&committer_head(link->committer)->cursor), &target, &result, err)) {
-        return judge_failure(link, entity, ret_any, err);
+    crew.count = find_unread(link, readings, LOAD_ROUND);
+    threads = threads > crew.count ? crew.count : threads > 0 ? threads : crew.count > 0 ? 1 : 0;
+    crew.parallel = threads > 1;
+    for (size_t i = 0; i < threads; i++) {
+        TRY(loader_session(link, i, err));
     }
-    *ret_any = result.accepted;
-    if (result.accepted) {
-        keep_chunk(link, entity, index, &result);
+    for (size_t i = 0; i < crew.count; i++) {
+        struct entity *entity = readings[i].entity;
+        if (entity->next_partition < readings[i].load->next_partition) {
+            entity->next_partition = readings[i].load->next_partition;
+        }
     }
-    return true;
+    if (crew.count > 0) {
+        work(&crew, threads);
+    }
+    return take_results(link, &crew, ret_any, err);
 }

@@ -67,6 +67,7 @@ struct link *link_new(const struct link_options *options)
         .state_dir = options->scratch_folder,
     };
     pthread_mutex_init(&link->sessions, NULL);
+    pthread_mutex_init(&link->observing, NULL);
     return link;
 }
 
@@ -84,7 +85,10 @@ static void close_session(struct link *link, struct lf_session **session)
 static void close_all(struct link *link)
 {
     feed_close(link);
-    close_session(link, &link->load_session);
+    for (size_t i = 0; i < LOAD_THREADS_MAX; i++) {
+        close_session(link, &link->load_sessions[i]);
+    }
+    link->load_delay_ms = link->load_again_ms = 0;
     close_session(link, &link->session);
     spool_free(&link->spool);
     for (size_t i = 0; i < link->nentities; i++) {
@@ -110,6 +114,7 @@ void link_free(struct link **link)
     free((*link)->old_paths.list);
     free((*link)->run_id);
     pthread_mutex_destroy(&(*link)->sessions);
+    pthread_mutex_destroy(&(*link)->observing);
     free(*link);
     *link = NULL;
 }
@@ -121,8 +126,10 @@ void link_stop(struct link *link)
     if (link->session != NULL) {
         link->ops->stop(link->session);
     }
-    if (link->load_session != NULL) {
-        link->ops->stop(link->load_session);
+    for (size_t i = 0; i < LOAD_THREADS_MAX; i++) {
+        if (link->load_sessions[i] != NULL) {
+            link->ops->stop(link->load_sessions[i]);
+        }
     }
     pthread_mutex_unlock(&link->sessions);
 }

@@ -53,7 +53,7 @@ static bool open_file(struct partition_writer *writer, struct lf_slice key, stru
 {
     const struct partition_target *target = writer->target;
     CLEANUP(buf_done) struct buf path = {0};
-    uint32_t number = (*target->next_partition)++;
+    uint32_t number = atomic_fetch_add(target->next_partition, 1);
     target->next_path(target->context, target->entity, number, &path);
     if (!target->lake->ops->writer_open(target->lake, buf_text(&path), &writer->file, err)) {
         writer->file = NULL;

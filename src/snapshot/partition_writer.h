@@ -14,6 +14,8 @@
 #include "cdm/model.h"
 #include "lake/lake.h"
 
+#include <stdatomic.h>
+
 struct sha256;
 
 /* Where partitions of one entity go. Borrowed by writers. */
@@ -21,7 +23,7 @@ struct partition_target {
     struct lake *lake;
     const char *entity;
     uint64_t partition_bytes;
-    uint32_t *next_partition; /* number of the next name; counted up */
+    atomic_uint *next_partition; /* number of the next name; counted up, also by several writers at once */
     /* Makes a path that was never given before. */
     void (*next_path)(void *context, const char *entity, uint32_t partition, struct buf *out);
     void (*forget)(void *context, const char *path); /* the file is abandoned */
