@@ -10,8 +10,8 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "lake/lake.h"
-#include "lakefeed/connector.h"
 #include "lake/path.h"
+#include "lakefeed/connector.h"
 #include "link/link.h"
 
 struct app_options {
@@ -30,7 +30,7 @@ struct app_link {
     const struct config_link *settings; /* borrowed */
     struct link_entity_config *entities;
     struct lake *lake;
-    char *folder;      /* scratch, below the state directory */
+    char *folder; /* scratch, below the state directory */
     char *location;
     int state_lock_fd; /* -1: not held */
     struct link *link;

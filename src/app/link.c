@@ -16,8 +16,9 @@ static char *owner_text(const char *link)
     return text_printf("pid %ld on %s, link %s", (long)getpid(), host, link);
 }
 
-static void fill_options(const struct config *config, const struct config_link *settings, const struct app_options *options,
-                         struct app_link *app, const struct link_entity_config *entities, struct link_options *ret)
+static void fill_options(const struct config *config, const struct config_link *settings,
+                         const struct app_options *options, struct app_link *app,
+                         const struct link_entity_config *entities, struct link_options *ret)
 {
     *ret = (struct link_options){
         .name = settings->name,
@@ -57,7 +58,8 @@ static bool lock_all(struct app_link *app, const struct app_options *options, st
     return app->lake->ops->lock(app->lake, owner, err);
 }
 
-static bool make_link(struct app_link *app, const struct config *config, const struct app_options *options, struct lf_error *err)
+static bool make_link(struct app_link *app, const struct config *config, const struct app_options *options,
+                      struct lf_error *err)
 {
     const struct config_link *settings = app->settings;
     CLEANUP(buf_done) struct buf location = {0};
@@ -71,9 +73,12 @@ static bool make_link(struct app_link *app, const struct config *config, const s
     app->folder = text_printf("%s/%s", options->state_dir, settings->name);
     TRY(file_make_folders(app->folder, 0700, err));
     TRY(lock_all(app, options, err));
-    app->entities = settings->entities == NULL ? NULL : mem_new(settings->nentities, sizeof *app->entities);
-    for (size_t i = 0; i < settings->nentities; i++) {
-        app->entities[i] = (struct link_entity_config){.table = settings->entities[i].table, .name = settings->entities[i].name};
+    if (settings->nentities > 0) {
+        app->entities = mem_new(settings->nentities, sizeof *app->entities);
+    }
+    for (size_t i = 0; app->entities != NULL && i < settings->nentities; i++) {
+        app->entities[i] =
+            (struct link_entity_config){.table = settings->entities[i].table, .name = settings->entities[i].name};
     }
     struct link_options link_options;
     fill_options(config, settings, options, app, app->entities, &link_options);

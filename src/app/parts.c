@@ -11,8 +11,8 @@ const struct lf_connector *app_find_connector(const struct config_link *settings
 {
     const struct registry registry = source_builtin();
     const char *url = settings->source_url;
-    CLEANUP(text_free) char *scheme =
-        settings->connector != NULL ? text_copy(settings->connector) : text_copy_len(url, strcspn(url, ":"));
+    CLEANUP(text_free)
+    char *scheme = settings->connector != NULL ? text_copy(settings->connector) : text_copy_len(url, strcspn(url, ":"));
     const struct lf_connector *connector = registry_find(&registry, scheme);
     if (connector == NULL) {
         lf_error_set(err, LF_CONFIG, 0, "no connector for source %s; a source is given as sqlite:FILE", url);
@@ -31,13 +31,15 @@ bool app_open_lake(const struct config_link *settings, struct lake **ret_lake, s
 {
     const char *path = skip_prefix(settings->lake_url, "file:");
     if (path == NULL || path[0] == '\0') {
-        return lf_error_set(err, LF_CONFIG, 0, "no driver for lake %s; a lake is given as file:FOLDER", settings->lake_url);
+        return lf_error_set(err, LF_CONFIG, 0, "no driver for lake %s; a lake is given as file:FOLDER",
+                            settings->lake_url);
     }
     if (strncmp(path, "//", 2) == 0) {
         path = path[2] == '/' ? path + 2 : NULL;
     }
     if (path == NULL) {
-        return lf_error_set(err, LF_CONFIG, 0, "lake %s names a host; a folder is file:FOLDER or file:///FOLDER", settings->lake_url);
+        return lf_error_set(err, LF_CONFIG, 0, "lake %s names a host; a folder is file:FOLDER or file:///FOLDER",
+                            settings->lake_url);
     }
     const struct lake_local_options options = {
         .path = path, .public_location = settings->public_location, .allow_network = settings->allow_network};

@@ -228,7 +228,9 @@ static int status_of(const struct runner *runners, size_t n, struct lf_error *re
     int status = APP_DONE;
     for (size_t i = 0; i < n && status == APP_DONE; i++) {
         *ret_first = runners[i].err;
-        status = runners[i].err.kind != LF_NONE ? (int)app_status_of(&runners[i].err) : runners[i].frozen > 0 ? APP_FAILED : APP_DONE;
+        status = runners[i].err.kind != LF_NONE ? (int)app_status_of(&runners[i].err)
+                 : runners[i].frozen > 0        ? APP_FAILED
+                                                : APP_DONE;
     }
     return status;
 }

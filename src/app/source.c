@@ -95,13 +95,15 @@ static bool check_found(const struct names *names, struct lf_error *err)
             found = strcmp(names->list[j], names->settings->entities[i].table) == 0;
         }
         if (!found) {
-            return lf_error_set(err, LF_CONFIG, 0, "there is no table %s in the source", names->settings->entities[i].table);
+            return lf_error_set(err, LF_CONFIG, 0, "there is no table %s in the source",
+                                names->settings->entities[i].table);
         }
     }
     return names->count > 0 || lf_error_set(err, LF_CONFIG, 0, "the source has no table with a primary key");
 }
 
-bool app_source_track(struct app_source *source, const struct config_link *settings, size_t *ret_tables, struct lf_error *err)
+bool app_source_track(struct app_source *source, const struct config_link *settings, size_t *ret_tables,
+                      struct lf_error *err)
 {
     const struct lf_connector_ops *ops = source->connector->ops;
     CLEANUP(names_done) struct names names = {.settings = settings};

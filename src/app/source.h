@@ -23,7 +23,7 @@ bool app_source_open(struct app_source *source, const struct config_link *settin
 void app_source_close(struct app_source *source); /* for CLEANUP */
 
 /* Installs change tracking in the configured tables, or in all that have a key. *ret_tables: how many. */
-bool app_source_track(struct app_source *source, const struct config_link *settings, size_t *ret_tables, struct lf_error *err)
-    LF_MUST_CHECK;
+bool app_source_track(struct app_source *source, const struct config_link *settings, size_t *ret_tables,
+                      struct lf_error *err) LF_MUST_CHECK;
 
 #endif

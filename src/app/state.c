@@ -41,7 +41,8 @@ bool app_state_dir(const char *given, char **ret_path, struct lf_error *err)
         return file_error(err, errno, "look at the state directory", path);
     }
     if (stat_buf.st_uid != geteuid()) {
-        return lf_error_set(err, LF_CONFIG, 0, "the state directory %s belongs to another user; give --state-dir", path);
+        return lf_error_set(err, LF_CONFIG, 0, "the state directory %s belongs to another user; give --state-dir",
+                            path);
     }
     *ret_path = path;
     path = NULL;

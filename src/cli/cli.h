@@ -12,7 +12,8 @@
 
 /* X(field, type, long name, argument, help); type FLAG or TEXT. docs and --help come from here. */
 #define CLI_OPTIONS(X) \
-    X(config_path, TEXT, "config", "FILE", "configuration (default: $LAKEFEED_CONFIG, ./lakefeed.json, /etc/lakefeed/lakefeed.json)") \
+    X(config_path, TEXT, "config", "FILE", \
+      "configuration (default: $LAKEFEED_CONFIG, ./lakefeed.json, /etc/lakefeed/lakefeed.json)") \
     X(link, TEXT, "link", "NAME", "the link meant; not needed when there is one") \
     X(source, TEXT, "source", "URL", "source, such as sqlite:shop.db") \
     X(lake, TEXT, "lake", "URL", "lake, such as file:./lake") \
@@ -23,7 +24,8 @@
     X(track, FLAG, "track", NULL, "install change tracking where it is missing") \
     X(takeover, FLAG, "takeover", NULL, "take the source's consumer over from another lake") \
     X(json, FLAG, "json", NULL, "print the result as JSON") \
-    X(state_dir, TEXT, "state-dir", "FOLDER", "locks and temporary files (default: $STATE_DIRECTORY, /var/lib/lakefeed, XDG)") \
+    X(state_dir, TEXT, "state-dir", "FOLDER", \
+      "locks and temporary files (default: $STATE_DIRECTORY, /var/lib/lakefeed, XDG)") \
     X(verbose, FLAG, "verbose", NULL, "log to a terminal too") \
     X(help, FLAG, "help", NULL, "show this help")
 
@@ -37,7 +39,7 @@ struct cli {
 #undef CLI_FIELD_FLAG
     const char *const *words; /* entities and other words after the options */
     size_t nwords;
-    char *state;              /* the state directory, once app_state_dir has settled it */
+    char *state; /* the state directory, once app_state_dir has settled it */
     struct config *config;
     struct log *log;
 };
@@ -64,7 +66,8 @@ bool cli_choose_link(const struct cli *cli, const struct config_link **ret_link,
 /* Prints "lakefeed: …" and returns the exit status. */
 int cli_fail(const struct lf_error *err);
 /* The head of the lake without any lock; *ret_model NULL when there is no model.json. */
-bool cli_read_model(const struct config_link *link, struct lake **ret_lake, struct model **ret_model, struct lf_error *err) LF_MUST_CHECK;
+bool cli_read_model(const struct config_link *link, struct lake **ret_lake, struct model **ret_model,
+                    struct lf_error *err) LF_MUST_CHECK;
 
 int cli_run(struct cli *cli);
 int cli_track(struct cli *cli);

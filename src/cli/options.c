@@ -18,7 +18,8 @@ struct option_row {
 };
 
 static const struct option_row rows[] = {
-#define OPTION_ROW(field, kind, long_name, word, text) {long_name, word, text, OPTION_##kind, offsetof(struct cli, field)},
+#define OPTION_ROW(field, kind, long_name, word, text) \
+    {long_name, word, text, OPTION_##kind, offsetof(struct cli, field)},
     CLI_OPTIONS(OPTION_ROW)
 #undef OPTION_ROW
 };
@@ -38,7 +39,8 @@ static bool takes(const struct cli_verb *verb, const char *name)
 
 void cli_print_help(FILE *out)
 {
-    (void)fputs("lakefeed keeps a complete, consistent copy of a database's tables as CSV in a lake, described by model.json.\n\n"
+    (void)fputs("lakefeed keeps a complete, consistent copy of a database's tables as CSV in a lake, described by "
+                "model.json.\n\n"
                 "usage: lakefeed VERB [options]\n\n",
                 out);
     for (const struct cli_verb *verb = cli_verbs; verb->name != NULL; verb++) {
@@ -83,8 +85,9 @@ static size_t fill_long_options(const struct cli_verb *verb, struct option *ret_
     size_t n = 0;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         if (takes(verb, rows[i].name)) {
-            ret_options[n++] = (struct option){
-                .name = rows[i].name, .has_arg = rows[i].type == OPTION_TEXT ? required_argument : no_argument, .val = (int)(256 + i)};
+            ret_options[n++] = (struct option){.name = rows[i].name,
+                                               .has_arg = rows[i].type == OPTION_TEXT ? required_argument : no_argument,
+                                               .val = (int)(256 + i)};
         }
     }
     ret_options[n] = (struct option){0};
@@ -144,8 +147,11 @@ void cli_done(struct cli *cli)
 
 static bool load_config(struct cli *cli, struct lf_error *err)
 {
-    const struct config_flags flags = {
-        .source_url = cli->source, .lake_url = cli->lake, .name = cli->name, .entities = cli->entities, .interval = cli->interval};
+    const struct config_flags flags = {.source_url = cli->source,
+                                       .lake_url = cli->lake,
+                                       .name = cli->name,
+                                       .entities = cli->entities,
+                                       .interval = cli->interval};
     if (cli->source != NULL || cli->lake != NULL) {
         if (cli->config_path != NULL) {
             return lf_error_set(err, LF_CONFIG, 0, "give either -c FILE or --source and --lake, not both");
@@ -163,7 +169,8 @@ bool cli_prepare(struct cli *cli, struct lf_error *err)
     TRY(load_config(cli, err));
     TRY(app_state_dir(cli->state_dir, &cli->state, err));
     bool terminal = isatty(STDERR_FILENO) && !cli->config->log_json;
-    cli->log = log_new(STDERR_FILENO, terminal ? LOG_HUMAN : LOG_JSON, terminal && !cli->verbose ? LOG_WARN : LOG_INFO, &clock);
+    cli->log = log_new(STDERR_FILENO, terminal ? LOG_HUMAN : LOG_JSON, terminal && !cli->verbose ? LOG_WARN : LOG_INFO,
+                       &clock);
     return true;
 }
 
@@ -176,8 +183,9 @@ bool cli_choose_link(const struct cli *cli, const struct config_link **ret_link,
             return true;
         }
     }
-    return lf_error_set(err, LF_CONFIG, 0, cli->link == NULL ? "the configuration has several links: give --link NAME%s"
-                                                             : "the configuration has no link %s",
+    return lf_error_set(err, LF_CONFIG, 0,
+                        cli->link == NULL ? "the configuration has several links: give --link NAME%s"
+                                          : "the configuration has no link %s",
                         cli->link == NULL ? "" : cli->link);
 }
 

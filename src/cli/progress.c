@@ -49,11 +49,12 @@ static void show_line(struct progress *progress, bool final)
     uint64_t per_second = (uint64_t)((double)progress->entity_rows / seconds);
     if (!final && progress->estimated > (int64_t)progress->entity_rows && per_second > 0) {
         uint64_t estimated = (uint64_t)progress->estimated;
-        (void)snprintf(rest, sizeof rest, "  %3" PRIu64 " %%  %" PRIu64 " s left", progress->entity_rows * 100 / estimated,
-                       (estimated - progress->entity_rows) / per_second + 1);
+        (void)snprintf(rest, sizeof rest, "  %3" PRIu64 " %%  %" PRIu64 " s left",
+                       progress->entity_rows * 100 / estimated, (estimated - progress->entity_rows) / per_second + 1);
     }
-    (void)fprintf(progress->out, "%s  %-24s %12s rows  %12s rows/s%s%s", progress->live ? "\r\033[K" : "", progress->entity,
-                  grouped(progress->entity_rows, rows), grouped(per_second, rate), rest, final ? "\n" : "");
+    (void)fprintf(progress->out, "%s  %-24s %12s rows  %12s rows/s%s%s", progress->live ? "\r\033[K" : "",
+                  progress->entity, grouped(progress->entity_rows, rows), grouped(per_second, rate), rest,
+                  final ? "\n" : "");
     (void)fflush(progress->out);
 }
 
@@ -93,7 +94,8 @@ static void on_skipped(void *context, const char *table, const char *reason)
     }
 }
 
-static void on_committed(void *context, UNUSED const struct model *head, uint64_t changes, uint64_t written, uint64_t kept)
+static void on_committed(void *context, UNUSED const struct model *head, uint64_t changes, uint64_t written,
+                         uint64_t kept)
 {
     struct progress *progress = context;
     end_entity(progress);
@@ -105,7 +107,8 @@ static void on_committed(void *context, UNUSED const struct model *head, uint64_
 
 struct link_observer progress_observer(struct progress *progress)
 {
-    return (struct link_observer){.context = progress, .load = on_load, .skipped = on_skipped, .committed = on_committed};
+    return (struct link_observer){
+        .context = progress, .load = on_load, .skipped = on_skipped, .committed = on_committed};
 }
 
 void progress_done(struct progress *progress)
@@ -131,8 +134,8 @@ void progress_summary(struct progress *progress, const struct model *head, FILE 
                       grouped(progress->rows, rows), grouped(progress->changes, changes),
                       seconds_since(progress, progress->began_us));
     }
-    (void)fprintf(out, "The lake holds %s rows in %zu entities, at source position %s.\n", grouped(sum, total), head->nentities,
-                  head->cursor_text);
+    (void)fprintf(out, "The lake holds %s rows in %zu entities, at source position %s.\n", grouped(sum, total),
+                  head->nentities, head->cursor_text);
     if (progress->skipped > 0) {
         (void)fprintf(out, "Tables left out: %" PRIu64 "; the log says why.\n", progress->skipped);
     }

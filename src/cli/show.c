@@ -12,7 +12,8 @@ static bool read_model_block(void *context, char *ret_bytes, size_t size, size_t
     return lake_input_read(context, ret_bytes, size, ret_len, err);
 }
 
-bool cli_read_model(const struct config_link *link, struct lake **ret_lake, struct model **ret_model, struct lf_error *err)
+bool cli_read_model(const struct config_link *link, struct lake **ret_lake, struct model **ret_model,
+                    struct lf_error *err)
 {
     struct lake_stat stat;
     *ret_model = NULL;
@@ -25,16 +26,18 @@ bool cli_read_model(const struct config_link *link, struct lake **ret_lake, stru
 }
 
 /* What both verbs begin with; false: *ret_status is the exit status. */
-static bool open_model(struct cli *cli, struct lake **ret_lake, struct model **ret_model, const struct config_link **ret_link,
-                       int *ret_status)
+static bool open_model(struct cli *cli, struct lake **ret_lake, struct model **ret_model,
+                       const struct config_link **ret_link, int *ret_status)
 {
     struct lf_error err;
-    if (!cli_prepare(cli, &err) || !cli_choose_link(cli, ret_link, &err) || !cli_read_model(*ret_link, ret_lake, ret_model, &err)) {
+    if (!cli_prepare(cli, &err) || !cli_choose_link(cli, ret_link, &err) ||
+        !cli_read_model(*ret_link, ret_lake, ret_model, &err)) {
         *ret_status = cli_fail(&err);
         return false;
     }
     if (*ret_model == NULL) {
-        lf_error_set(&err, LF_NOT_FOUND, 0, "there is no model.json in %s yet; lakefeed run makes it", (*ret_link)->lake_url);
+        lf_error_set(&err, LF_NOT_FOUND, 0, "there is no model.json in %s yet; lakefeed run makes it",
+                     (*ret_link)->lake_url);
         *ret_status = cli_fail(&err);
         return false;
     }
@@ -43,8 +46,10 @@ static bool open_model(struct cli *cli, struct lake **ret_lake, struct model **r
 
 static const char *state_text(const struct model_entity *entity)
 {
-    static const char *const texts[] = {
-        [MODEL_LOADING] = "Loading", [MODEL_COMPLETED] = "Completed", [MODEL_RELOADING] = "Reloading", [MODEL_ERROR] = "Error"};
+    static const char *const texts[] = {[MODEL_LOADING] = "Loading",
+                                        [MODEL_COMPLETED] = "Completed",
+                                        [MODEL_RELOADING] = "Reloading",
+                                        [MODEL_ERROR] = "Error"};
     return texts[entity->state];
 }
 
@@ -134,13 +139,14 @@ static int status_table(const struct config_link *link, const struct model *mode
 {
     char modified[CLOCK_TEXT_SIZE];
     clock_format_iso(model->modified_ms, modified);
-    (void)printf("%s: commit %" PRIu64 " at %s, source position %s\n\n", link->name, model->commit, modified, model->cursor_text);
+    (void)printf("%s: commit %" PRIu64 " at %s, source position %s\n\n", link->name, model->commit, modified,
+                 model->cursor_text);
     (void)printf("%-32s %-10s %14s %6s %16s\n", "entity", "state", "rows", "files", "bytes");
     for (size_t i = 0; i < model->nentities; i++) {
         const struct model_entity *entity = &model->entities[i];
         struct totals totals = add_up(entity);
-        (void)printf("%-32s %-10s %14" PRIu64 " %6zu %16" PRIu64 "%s%s\n", entity->name, state_text(entity), totals.rows,
-                     entity->npartitions, totals.bytes, entity->reason == NULL ? "" : "  ",
+        (void)printf("%-32s %-10s %14" PRIu64 " %6zu %16" PRIu64 "%s%s\n", entity->name, state_text(entity),
+                     totals.rows, entity->npartitions, totals.bytes, entity->reason == NULL ? "" : "  ",
                      entity->reason == NULL ? "" : entity->reason);
     }
     return APP_DONE;
@@ -205,8 +211,8 @@ static int artifacts_table(const struct cli *cli, const struct model *model)
         const struct model_entity *entity = &model->entities[i];
         for (size_t j = 0; is_meant(cli, entity->name) && j < entity->npartitions; j++) {
             const struct model_partition *partition = &entity->partitions[j];
-            (void)printf("%s  %" PRIu64 " rows  %" PRIu64 " bytes  since commit %" PRIu64 "\n", partition->path, partition->rows,
-                         partition->bytes, partition->since);
+            (void)printf("%s  %" PRIu64 " rows  %" PRIu64 " bytes  since commit %" PRIu64 "\n", partition->path,
+                         partition->rows, partition->bytes, partition->since);
         }
     }
     return APP_DONE;

@@ -28,9 +28,9 @@ struct commit_options {
     const char *version;        /* of the binary, for model.json */
     const struct clock *clock;
     const struct random_source *random;
-    struct log *log;                       /* may be NULL */
-    const struct log_where *where;         /* may be NULL */
-    bool (*cancelled)(void *context);      /* may be NULL */
+    struct log *log;                  /* may be NULL */
+    const struct log_where *where;    /* may be NULL */
+    bool (*cancelled)(void *context); /* may be NULL */
     void *cancel_context;
 };
 
@@ -43,14 +43,16 @@ void committer_free(struct committer **committer); /* for CLEANUP */
  * An entity whose load list cannot be read comes back with load NULL and load_path set: it must be loaded again. A history that
  * cannot be read switches collection off (collection_skipped). Kinds: those of model_parse and of the lake. */
 bool committer_recover(struct committer *committer, struct lf_error *err) LF_MUST_CHECK;
-const struct model *committer_head(const struct committer *committer); /* NULL: no commit yet; valid until the next publish */
+const struct model *
+committer_head(const struct committer *committer); /* NULL: no commit yet; valid until the next publish */
 /* Whether the lake still holds the head, so that a source that has gone on without us can be told from another writer. */
 bool committer_head_is_current(struct committer *committer, bool *ret_current, struct lf_error *err) LF_MUST_CHECK;
 const char *committer_writer(const struct committer *committer);
 
 /* The path of a new partition file of this process, never given twice; from here on the file counts as being written
  * (never collected) until a commit names it or committer_forget is called. */
-void committer_next_path(struct committer *committer, const char *entity, uint32_t partition, int64_t now_ms, struct buf *out);
+void committer_next_path(struct committer *committer, const char *entity, uint32_t partition, int64_t now_ms,
+                         struct buf *out);
 /* The file was abandoned (a failed run, a chunk that is read again): a later collection may take it. */
 void committer_forget(struct committer *committer, const char *path);
 
@@ -60,7 +62,8 @@ void committer_forget(struct committer *committer, const char *path);
  * changed nothing but cursor, cursor_text and source_time.
  * Stays inside, repeating the identical write, while the outcome is unknown. Kinds: FENCED (a foreign commit was seen; every file
  * of this process is abandoned, nothing removed), CANCELLED, and whatever failed before the conditional write was tried. */
-bool committer_publish(struct committer *committer, struct model **next, bool cursor_only, struct lf_error *err) LF_MUST_CHECK;
+bool committer_publish(struct committer *committer, struct model **next, bool cursor_only,
+                       struct lf_error *err) LF_MUST_CHECK;
 
 struct commit_collected {
     uint64_t files;
@@ -72,6 +75,7 @@ void committer_collect(struct committer *committer, struct commit_collected *ret
 /* Pure: applies retention at time now_ms to a history that already holds the coming commit's record. Marks records dropped and
  * files expired; entries that were already so marked by a committed history are taken out and their paths appended to *ret_paths
  * (files before records; array and strings are the caller's). */
-void history_retain(struct history *history, int64_t now_ms, uint32_t keep, int64_t keep_for_ms, char ***ret_paths, size_t *ret_count);
+void history_retain(struct history *history, int64_t now_ms, uint32_t keep, int64_t keep_for_ms, char ***ret_paths,
+                    size_t *ret_count);
 
 #endif

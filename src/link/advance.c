@@ -15,7 +15,8 @@ struct demand {
 static struct demand read_demand(const struct advance *advance)
 {
     struct entity *entity = advance->entity;
-    struct demand demand = {.fault = entity->fault_reason, .reload = entity->fault_reason == NULL ? entity->reload_reason : NULL};
+    struct demand demand = {.fault = entity->fault_reason,
+                            .reload = entity->fault_reason == NULL ? entity->reload_reason : NULL};
     const struct spool_event **events = NULL;
     size_t count = 0;
     spool_events(advance->link->spool, entity->slot, &events, &count);
@@ -108,13 +109,15 @@ static bool begin_load(struct advance *advance, const char *reason, struct lf_er
     }
     advance->changed = true;
     link_log(advance->link, model->name, reason == NULL ? EVENT_load_started : EVENT_entity_reload,
-             (struct log_field[]){LOG_NUM("chunks", load->nchunks), LOG_TEXT("reason", reason == NULL ? "first load" : reason), {0}});
+             (struct log_field[]){
+                 LOG_NUM("chunks", load->nchunks), LOG_TEXT("reason", reason == NULL ? "first load" : reason), {0}});
     return true;
 }
 
 /* ---- merging ---- */
 
-static bool merge(struct advance *advance, struct merge_range *ranges, size_t nranges, uint32_t *next_partition, struct lf_error *err)
+static bool merge(struct advance *advance, struct merge_range *ranges, size_t nranges, uint32_t *next_partition,
+                  struct lf_error *err)
 {
     struct link *link = advance->link;
     struct entity *entity = advance->entity;
@@ -205,7 +208,8 @@ static bool advance_settled(struct advance *advance, const struct demand *demand
     const struct schema *now = entity_schema(advance->entity);
     const struct schema *old = entity_version(advance->entity, model->shape.version);
     bool reshaped = now != old;
-    if (!reshaped && !demand->truncated && !spool_has_changes(link->spool, advance->entity->slot, link->committed_seq)) {
+    if (!reshaped && !demand->truncated &&
+        !spool_has_changes(link->spool, advance->entity->slot, link->committed_seq)) {
         return true;
     }
     assert(old != NULL);
@@ -225,7 +229,8 @@ static bool advance_settled(struct advance *advance, const struct demand *demand
     take_output(&range, &model->partitions, &model->npartitions);
     if (reshaped) {
         take_shape(&model->shape, now);
-        link_log(link, model->name, EVENT_schema_changed, (struct log_field[]){LOG_NUM("columns", now->lf.ncolumns), {0}});
+        link_log(link, model->name, EVENT_schema_changed,
+                 (struct log_field[]){LOG_NUM("columns", now->lf.ncolumns), {0}});
     }
     return true;
 }
@@ -243,7 +248,8 @@ static struct entity_chunk *at_hand(struct entity *entity, size_t index)
 }
 
 /* Chunks that were read since the last commit stand in the load list as if they had always done. */
-static void fill_range(const struct advance *advance, const struct model_load *load, size_t index, struct merge_range *range)
+static void fill_range(const struct advance *advance, const struct model_load *load, size_t index,
+                       struct merge_range *range)
 {
     const struct model_chunk *chunk = &load->chunks[index];
     const struct entity_chunk *fresh = at_hand(advance->entity, index);
@@ -300,7 +306,8 @@ static bool take_chunk(struct advance *advance, size_t index, struct merge_range
 #ifdef LAKEFEED_MUTANT_asof_ignored
     chunk->passed = true;
 #endif
-    return chunk->passed || advance->link->ops->passed(model_bytes_slice(&chunk->asof), advance->cut->cursor, &chunk->passed, err);
+    return chunk->passed ||
+           advance->link->ops->passed(model_bytes_slice(&chunk->asof), advance->cut->cursor, &chunk->passed, err);
 }
 
 static bool merge_chunks(struct advance *advance, struct lf_error *err)
@@ -370,10 +377,12 @@ static void complete(struct advance *advance)
     model_bytes_done(&model->stands_at);
     model->state = MODEL_COMPLETED;
     if (model->completed_ms == 0) {
-        model->completed_ms = clock_now_ms(&advance->link->options.clock) / 1000 * 1000; /* the text has whole seconds */
+        model->completed_ms =
+            clock_now_ms(&advance->link->options.clock) / 1000 * 1000; /* the text has whole seconds */
     }
     advance->changed = true;
-    link_log(advance->link, model->name, EVENT_load_finished, (struct log_field[]){LOG_NUM("partitions", model->npartitions), {0}});
+    link_log(advance->link, model->name, EVENT_load_finished,
+             (struct log_field[]){LOG_NUM("partitions", model->npartitions), {0}});
 }
 
 static void reshape_load(struct advance *advance)

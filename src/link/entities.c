@@ -133,7 +133,8 @@ static bool choose_configured(struct search *search, struct lf_error *err)
             continue; /* it was dropped: stands frozen */
         }
         if (found == NULL) {
-            return lf_error_set(err, LF_CONFIG, 0, "there is no table %s in the source; correct the list of entities", name);
+            return lf_error_set(err, LF_CONFIG, 0, "there is no table %s in the source; correct the list of entities",
+                                name);
         }
         if (found->table.refusal != NULL) {
             return lf_error_set(err, LF_CONFIG, 0, "table %s cannot be replicated: %s", name, found->table.refusal);
@@ -145,7 +146,8 @@ static bool choose_configured(struct search *search, struct lf_error *err)
 
 static void skip_table(struct link *link, const char *table, const char *reason)
 {
-    link_log(link, NULL, EVENT_entity_skipped, (struct log_field[]){LOG_TEXT("table", table), LOG_TEXT("reason", reason), {0}});
+    link_log(link, NULL, EVENT_entity_skipped,
+             (struct log_field[]){LOG_TEXT("table", table), LOG_TEXT("reason", reason), {0}});
     if (link->options.observer.skipped != NULL) {
         link->options.observer.skipped(link->options.observer.context, table, reason);
     }
@@ -160,7 +162,8 @@ static bool choose_all(struct search *search, struct lf_error *err)
         chosen += found->chosen ? 1 : 0;
     }
     return chosen > 0 || committer_head(search->link->committer) != NULL ||
-           lf_error_set(err, LF_CONFIG, 0, "the source has no table that can be replicated; a table needs a primary key");
+           lf_error_set(err, LF_CONFIG, 0,
+                        "the source has no table that can be replicated; a table needs a primary key");
 }
 
 static bool choose(struct search *search, struct lf_error *err)
@@ -247,8 +250,8 @@ static void take_head_names(struct search *search)
     }
 }
 
-static bool name_entity(struct search *search, const struct found *found, const struct model_entity *old, struct buf *out,
-                        struct lf_error *err)
+static bool name_entity(struct search *search, const struct found *found, const struct model_entity *old,
+                        struct buf *out, struct lf_error *err)
 {
     const char *configured = configured_name(search->link, found->table.name);
     if (old != NULL) {
@@ -259,7 +262,8 @@ static bool name_entity(struct search *search, const struct found *found, const 
         TRY(lake_entity_name_check(configured, err));
         for (size_t i = 0; i < search->ntaken; i++) {
             if (strcasecmp(search->taken[i], configured) == 0) {
-                return lf_error_set(err, LF_CONFIG, 0, "two entities have the name %s; give one of them another \"name\"", configured);
+                return lf_error_set(err, LF_CONFIG, 0,
+                                    "two entities have the name %s; give one of them another \"name\"", configured);
             }
         }
         buf_append_text(out, configured);
@@ -297,7 +301,8 @@ static const char *restart_reason(const struct model_entity *old, const struct l
     return old->load_path != NULL && old->load == NULL ? "its load list could not be read" : NULL;
 }
 
-static bool start_versions(struct entity *entity, const struct found *found, const struct model_entity *old, struct lf_error *err)
+static bool start_versions(struct entity *entity, const struct found *found, const struct model_entity *old,
+                           struct lf_error *err)
 {
     if (old != NULL && entity->reload_reason == NULL) {
         return entity_push_shape(entity, old->load != NULL ? &old->load->shape : &old->shape, err);
@@ -356,9 +361,10 @@ static void freeze_missing(struct search *search)
             continue;
         }
         const struct found *found = find_name(search, old->table);
-        const char *reason = found == NULL                 ? "the table was dropped"
-                             : found->table.refusal != NULL ? found->table.refusal
-                                                            : "its changes are not tracked any more; run lakefeed track";
+        const char *reason = found == NULL ? "the table was dropped"
+                             : found->table.refusal != NULL
+                                 ? found->table.refusal
+                                 : "its changes are not tracked any more; run lakefeed track";
         struct lf_table gone = {.name = old->table, .id = model_bytes_slice(&old->table_id), .estimated_rows = -1};
         struct entity *entity = entity_new(old->name, &gone);
         entity->fault_reason = text_copy(reason);

@@ -126,7 +126,8 @@ bool entity_map_columns(struct entity *entity, const struct lf_schema *sent, str
         }
         int at = sent == NULL ? (int)i : schema_find(lake, sent->columns[i].id);
         if (at < 0) {
-            return lf_error_set(err, LF_INTERNAL, 0, "the stream sends column %s of table %s, which its schema does not have",
+            return lf_error_set(err, LF_INTERNAL, 0,
+                                "the stream sends column %s of table %s, which its schema does not have",
                                 sent->columns[i].name, entity->table);
         }
         entity->place[entity->nplace++] = (uint32_t)at;

@@ -52,7 +52,8 @@ static bool encode_key(struct entity *entity, const struct lf_cell *key_cells, s
     return key_append_from_cells(out, &entity_schema(entity)->lf, key_cells, err);
 }
 
-static bool encode_row(struct link *link, struct entity *entity, const struct lf_event *event, bool *ret_absent, struct lf_error *err)
+static bool encode_row(struct link *link, struct entity *entity, const struct lf_event *event, bool *ret_absent,
+                       struct lf_error *err)
 {
     const struct lf_schema *schema = &entity_schema(entity)->lf;
     for (uint32_t i = 0; i < entity->nplace; i++) {
@@ -117,7 +118,8 @@ static bool add_row(struct link *link, struct entity *entity, const struct lf_ev
 /* ---- shapes ---- */
 
 /* A load that starts from the source's shape alone. */
-static bool add_reload(struct link *link, struct entity *entity, const struct lf_schema *now, const char *reason, struct lf_error *err)
+static bool add_reload(struct link *link, struct entity *entity, const struct lf_schema *now, const char *reason,
+                       struct lf_error *err)
 {
     struct schema *schema = NULL;
     if (now != NULL) {
@@ -155,7 +157,8 @@ static bool take_table_event(struct link *link, const struct lf_event *event, st
 {
     struct entity *entity = find_table(link, event->table);
     if (entity == NULL) {
-        return lf_error_set(err, LF_INTERNAL, 0, "the connector sent an event of table %u, which nobody asked for", event->table);
+        return lf_error_set(err, LF_INTERNAL, 0, "the connector sent an event of table %u, which nobody asked for",
+                            event->table);
     }
     bool ok = true;
     switch (event->kind) {
@@ -247,7 +250,8 @@ bool feed_open(struct link *link, struct lf_error *err)
     }
     buf_reset(&link->feed.cursor);
     buf_append(&link->feed.cursor, head->cursor.ptr, head->cursor.len);
-    ok = ok && link->ops->changes_open(link->session, model_bytes_slice(&head->cursor), states, nstates, &link->feed.changes, err);
+    ok = ok && link->ops->changes_open(link->session, model_bytes_slice(&head->cursor), states, nstates,
+                                       &link->feed.changes, err);
     free(states);
     return ok || judge_failure(link, err);
 }

@@ -27,8 +27,8 @@
 
 /* A chunk that was read and stands in no commit yet. */
 struct entity_chunk {
-    size_t index;               /* in the load list of the head */
-    uint64_t base_seq;          /* committed when its snapshot was taken */
+    size_t index;                /* in the load list of the head */
+    uint64_t base_seq;           /* committed when its snapshot was taken */
     const struct schema *schema; /* of its rows; borrowed from the entity's versions */
     struct load_result result;
 };
@@ -38,17 +38,17 @@ struct entity {
     char *name;
     char *table;
     struct model_bytes table_id;
-    uint32_t slot;       /* in the spool, and index in the tables of the stream */
-    bool followed;       /* part of the stream; else it stands frozen until a restart finds its table again */
+    uint32_t slot; /* in the spool, and index in the tables of the stream */
+    bool followed; /* part of the stream; else it stands frozen until a restart finds its table again */
     int64_t estimated_rows;
     struct schema **versions; /* in the lake's layout; the last one is what the feed writes */
     size_t nversions, versions_size;
 
     /* the feed */
-    uint32_t *place;          /* lake index of each column that the stream sends */
+    uint32_t *place; /* lake index of each column that the stream sends */
     uint32_t nplace;
     struct lf_cell *cells, *key_cells;
-    bool muted;               /* after a fault or a reload: rows are of no use until the next cut */
+    bool muted;                /* after a fault or a reload: rows are of no use until the next cut */
     uint64_t partial_move_seq; /* of the last key change with absent cells */
 
     /* the next snapshot */
@@ -86,10 +86,11 @@ struct link {
     struct committer *committer;
     const struct lf_connector_ops *ops;
     struct lf_host host;
-    struct lf_session *session;      /* the stream */
-    struct lf_session *load_sessions[LOAD_THREADS_MAX]; /* one for each thread; opened when first needed, [0] for plans too */
-    int64_t load_delay_ms, load_again_ms;               /* after a read that has to wait; monotonic */
-    pthread_mutex_t observing;                          /* one call of the observer at a time */
+    struct lf_session *session; /* the stream */
+    struct lf_session
+        *load_sessions[LOAD_THREADS_MAX]; /* one for each thread; opened when first needed, [0] for plans too */
+    int64_t load_delay_ms, load_again_ms; /* after a read that has to wait; monotonic */
+    pthread_mutex_t observing;            /* one call of the observer at a time */
     struct lf_consumer consumer;
     char *lake_id;
     char *source; /* identity */
@@ -126,7 +127,7 @@ bool entities_choose(struct link *link, struct lf_error *err) LF_MUST_CHECK;
 /* entity.c */
 struct entity *entity_new(const char *name, const struct lf_table *table);
 void entity_free(struct entity *entity);
-const struct schema *entity_schema(const struct entity *entity); /* the newest version */
+const struct schema *entity_schema(const struct entity *entity);                    /* the newest version */
 const struct schema *entity_version(const struct entity *entity, uint32_t version); /* NULL: unknown */
 /* Takes the schema as the newest version. */
 void entity_push_schema(struct entity *entity, struct schema *schema);

@@ -26,7 +26,8 @@ struct link_entity_config {
 /* What a terminal wants to show. One call at a time, from any thread of the link. */
 struct link_observer {
     void *context;
-    void (*load)(void *context, const char *entity, uint64_t rows, int64_t estimated_rows); /* rows so far; -1: unknown */
+    void (*load)(void *context, const char *entity, uint64_t rows,
+                 int64_t estimated_rows); /* rows so far; -1: unknown */
     void (*skipped)(void *context, const char *table, const char *reason);
     /* A new head; `partitions` count files of this commit. */
     void (*committed)(void *context, const struct model *head, uint64_t changes, uint64_t written, uint64_t kept);
@@ -38,25 +39,25 @@ struct link_options {
     const char *url;
     const struct lf_option_value *connector_options;
     size_t nconnector_options;
-    struct lake *lake;             /* locked by the caller */
-    const char *location;          /* of the lake, for the consumer row of the source */
+    struct lake *lake;                         /* locked by the caller */
+    const char *location;                      /* of the lake, for the consumer row of the source */
     const struct link_entity_config *entities; /* NULL: all tables that have a key */
     size_t nentities;
-    const char *const *resync;     /* entities to be loaded again */
+    const char *const *resync; /* entities to be loaded again */
     size_t nresync;
-    bool track;                    /* install change tracking where it is missing */
+    bool track; /* install change tracking where it is missing */
     bool takeover;
-    int64_t interval_ms;           /* between snapshots, at multiples in UTC */
-    int64_t cursor_interval_ms;    /* between cursor-only commits of an idle link */
-    int64_t load_commit_ms;        /* at most this long between commits of a load */
+    int64_t interval_ms;        /* between snapshots, at multiples in UTC */
+    int64_t cursor_interval_ms; /* between cursor-only commits of an idle link */
+    int64_t load_commit_ms;     /* at most this long between commits of a load */
     uint32_t keep;
     int64_t keep_for_ms;
     uint64_t partition_bytes;
-    uint64_t chunk_rows;           /* aim of a load's chunk */
-    size_t load_threads;           /* that read chunks at once; 0 and 1: the link's own */
+    uint64_t chunk_rows; /* aim of a load's chunk */
+    size_t load_threads; /* that read chunks at once; 0 and 1: the link's own */
     size_t memory_bytes;
     uint64_t spool_disk_bytes;
-    const char *scratch_folder;    /* exists; temporary files only */
+    const char *scratch_folder; /* exists; temporary files only */
     const char *version;
     struct clock clock;
     struct random_source random;

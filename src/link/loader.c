@@ -105,7 +105,8 @@ static void reading_progress(void *context, uint64_t rows)
     pthread_mutex_lock(&link->observing);
     reading->entity->rows_loaded += rows;
     if (observer->load != NULL) {
-        observer->load(observer->context, reading->entity->name, reading->entity->rows_loaded, reading->entity->estimated_rows);
+        observer->load(observer->context, reading->entity->name, reading->entity->rows_loaded,
+                       reading->entity->estimated_rows);
     }
     pthread_mutex_unlock(&link->observing);
 }
@@ -131,8 +132,8 @@ static void read_chunk(struct reading *reading, size_t thread)
         .progress = reading_progress,
         .context = reading,
     };
-    reading->ok = load_chunk(&options, model_bytes_slice(&committer_head(link->committer)->cursor), &target, &reading->result,
-                             &reading->err);
+    reading->ok = load_chunk(&options, model_bytes_slice(&committer_head(link->committer)->cursor), &target,
+                             &reading->result, &reading->err);
 }
 
 /* ---- several threads ---- */
@@ -196,8 +197,10 @@ static void keep_chunk(struct link *link, const struct reading *reading)
     entity->chunks[entity->nchunks++] = (struct entity_chunk){
         .index = reading->index, .base_seq = base_seq, .schema = entity_schema(entity), .result = reading->result};
     link_log(link, entity->name, EVENT_chunk_loaded,
-             (struct log_field[]){LOG_NUM("chunk", reading->index), LOG_NUM("rows", reading->result.rows),
-                                  LOG_NUM("bytes", reading->result.bytes), {0}});
+             (struct log_field[]){LOG_NUM("chunk", reading->index),
+                                  LOG_NUM("rows", reading->result.rows),
+                                  LOG_NUM("bytes", reading->result.bytes),
+                                  {0}});
 }
 
 /* The source, or the lake, is not ready: tried again with growing delays. */
@@ -213,7 +216,8 @@ static void wait_longer(struct link *link, const struct entity *entity, const st
 
 /* What a failed read means: the entity's own trouble freezes it; a shape that has moved on waits for the stream to bring it, a
  * busy source for its time; anything else ends the link. */
-static bool judge_failure(struct link *link, struct entity *entity, const struct lf_error *failure, struct lf_error *err)
+static bool judge_failure(struct link *link, struct entity *entity, const struct lf_error *failure,
+                          struct lf_error *err)
 {
     switch (failure->kind) {
     case LF_SCHEMA:

@@ -32,7 +32,8 @@ static bool host_random(void *context, void *ret_bytes, size_t len)
 
 static void host_log(void *context, UNUSED const char *level, const char *event, const char *text)
 {
-    link_log(context, NULL, EVENT_connector_note, (struct log_field[]){LOG_TEXT("note", event), LOG_TEXT("text", text), {0}});
+    link_log(context, NULL, EVENT_connector_note,
+             (struct log_field[]){LOG_TEXT("note", event), LOG_TEXT("text", text), {0}});
 }
 
 int64_t link_monotonic_ms(const struct link *link)
@@ -150,8 +151,8 @@ bool link_open_session(struct link *link, struct lf_session **session, struct lf
 {
     struct lf_session *opened = NULL;
     TRY(link_check_stopped(link, err));
-    TRY(link->ops->open(&link->host, link->options.url, link->options.connector_options, link->options.nconnector_options, &opened,
-                        err));
+    TRY(link->ops->open(&link->host, link->options.url, link->options.connector_options,
+                        link->options.nconnector_options, &opened, err));
     pthread_mutex_lock(&link->sessions);
     *session = opened;
     pthread_mutex_unlock(&link->sessions);
@@ -188,10 +189,11 @@ static bool check_identity(struct link *link, struct lf_error *err)
     if (head == NULL || (known && strcmp(head->source, identity) == 0)) {
         return true;
     }
-    return lf_error_set(err, LF_LOST, 0,
-                        "the lake was made from source %s, but %s is %s; nothing was changed. Point the link at the old source, or "
-                        "at an empty lake",
-                        head->source, link->options.url, known ? identity : "another database, which is not tracked");
+    return lf_error_set(
+        err, LF_LOST, 0,
+        "the lake was made from source %s, but %s is %s; nothing was changed. Point the link at the old source, or "
+        "at an empty lake",
+        head->source, link->options.url, known ? identity : "another database, which is not tracked");
 }
 
 static bool take_identity(struct link *link, struct lf_error *err)
@@ -219,8 +221,8 @@ static bool check_partitions(struct link *link, const struct model_partition *pa
         struct lake_stat stat;
         if (link->options.lake->ops->stat(link->options.lake, partitions[i].path, &stat, err)) {
             if (stat.bytes != partitions[i].bytes) {
-                *ret_problem = text_printf("partition %s has %" PRIu64 " bytes instead of %" PRIu64, partitions[i].path, stat.bytes,
-                                           partitions[i].bytes);
+                *ret_problem = text_printf("partition %s has %" PRIu64 " bytes instead of %" PRIu64, partitions[i].path,
+                                           stat.bytes, partitions[i].bytes);
             }
         } else if (err->kind == LF_NOT_FOUND) {
             *ret_problem = text_printf("partition %s is missing", partitions[i].path);
@@ -285,7 +287,9 @@ bool link_open(struct link *link, struct lf_error *err)
     TRY(open_stream(link, err));
     link->last_commit_ms = link_monotonic_ms(link);
     link_log(link, NULL, EVENT_link_started,
-             (struct log_field[]){LOG_TEXT("source", link->source), LOG_NUM("entities", link->nentities),
-                                  LOG_NUM("commit", link_head(link)->commit), {0}});
+             (struct log_field[]){LOG_TEXT("source", link->source),
+                                  LOG_NUM("entities", link->nentities),
+                                  LOG_NUM("commit", link_head(link)->commit),
+                                  {0}});
     return true;
 }

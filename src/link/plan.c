@@ -58,8 +58,10 @@ bool loader_plan(struct link *link, struct entity *entity, const struct schema *
     load->next_partition = 1;
     struct plan plan = {.schema = schema, .load = load};
     add_chunk(&plan, (struct lf_slice){0});
-    const struct lf_table_state state = {.name = entity->table, .id = model_bytes_slice(&entity->table_id), .schema = schema->lf};
-    bool planned = link->ops->load_plan(link->load_sessions[0], &state, wanted_chunks(link, entity), visit_bound, &plan, err);
+    const struct lf_table_state state = {
+        .name = entity->table, .id = model_bytes_slice(&entity->table_id), .schema = schema->lf};
+    bool planned =
+        link->ops->load_plan(link->load_sessions[0], &state, wanted_chunks(link, entity), visit_bound, &plan, err);
     if (!planned && err->kind != LF_SCHEMA && err->kind != LF_NOT_FOUND) {
         return false;
     }

@@ -90,6 +90,13 @@ static bool is_caught_up(const struct link *link, struct lf_slice target, bool *
     return order < 0 || chunks_passed(link, ret, err);
 }
 
+/* At half of its disk budget the spool is merged early, whatever the interval says. */
+static bool spool_is_heavy(const struct link *link)
+{
+    uint64_t budget = link->options.spool_disk_bytes;
+    return budget > 0 && !link->feed.in_transaction && spool_disk_bytes(link->spool) > budget / 2;
+}
+
 /* Pulls until the stream has reached the target; an idle source is asked to stream its position. */
 static bool catch_up(struct link *link, struct lf_slice target, struct lf_error *err)
 {
@@ -102,6 +109,9 @@ static bool catch_up(struct link *link, struct lf_slice target, struct lf_error 
             return true;
         }
         TRY(feed_pump(link, WAIT_MS, &any, err));
+        if (spool_is_heavy(link)) {
+            TRY(link_step_snapshot(link, &any, err));
+        }
         int64_t now = link_monotonic_ms(link);
         quiet_since = any ? now : quiet_since;
         if (now - quiet_since >= NUDGE_AFTER_MS && link->ops->nudge != NULL) {
@@ -143,7 +153,8 @@ static size_t count_frozen(const struct link *link)
 static bool wait_stalled(struct link *link, unsigned *stalls, struct lf_error *err)
 {
     if (++*stalls > STALLS_MAX) {
-        return lf_error_set(err, LF_TRANSIENT, 0, "a table could not be read for %d seconds; the log tells why; run again",
+        return lf_error_set(err, LF_TRANSIENT, 0,
+                            "a table could not be read for %d seconds; the log tells why; run again",
                             STALLS_MAX * STALL_MS / 1000);
     }
     link->options.clock.sleep_ms(link->options.clock.context, STALL_MS);
@@ -170,7 +181,8 @@ bool link_run_once(struct link *link, size_t *ret_frozen, struct lf_error *err)
     }
     *ret_frozen = count_frozen(link);
     if (link->commits == before) {
-        link_log(link, NULL, EVENT_nothing_changed, (struct log_field[]){LOG_TEXT("cursor", link_head(link)->cursor_text), {0}});
+        link_log(link, NULL, EVENT_nothing_changed,
+                 (struct log_field[]){LOG_TEXT("cursor", link_head(link)->cursor_text), {0}});
     }
     return true;
 }
@@ -207,7 +219,9 @@ static bool snapshot_or_retry(struct link *link, struct pace *pace, struct lf_er
     if (!is_passing(err->kind)) {
         return false;
     }
-    pace->retry_ms = pace->retry_ms == 0 ? RETRY_MIN_MS : pace->retry_ms * 2 > RETRY_MAX_MS ? RETRY_MAX_MS : pace->retry_ms * 2;
+    pace->retry_ms = pace->retry_ms == 0                 ? RETRY_MIN_MS
+                     : pace->retry_ms * 2 > RETRY_MAX_MS ? RETRY_MAX_MS
+                                                         : pace->retry_ms * 2;
     pace->due_ms = now + (err->retry_after_ms > 0 ? err->retry_after_ms : pace->retry_ms);
     log_failure(link->options.log, &link->where, EVENT_link_retry, err);
     return true;
@@ -245,7 +259,7 @@ bool link_run(struct link *link, struct lf_error *err)
         TRY(load_ends(link, &ends, err));
         int64_t now = link_monotonic_ms(link);
         bool load_due = pace.retry_ms == 0 && (ends || (!link_is_settled(link) && load_is_due(link)));
-        if (now >= pace.due_ms || load_due) {
+        if (now >= pace.due_ms || load_due || (pace.retry_ms == 0 && spool_is_heavy(link))) {
             TRY(snapshot_or_retry(link, &pace, err));
             TRY(retry_frozen(link, &opened_ms, err));
         }

@@ -174,12 +174,17 @@ static void report_commit(struct link *link, const struct progress *progress)
 {
     const struct model *head = committer_head(link->committer);
     link_log(link, NULL, EVENT_commit_done,
-             (struct log_field[]){LOG_NUM("commit", head->commit), LOG_TEXT("cursor", head->cursor_text),
-                                  LOG_NUM("changes", progress->changes), LOG_NUM("partitions_written", progress->written),
-                                  LOG_NUM("partitions_kept", progress->kept), LOG_NUM("bytes_read", progress->bytes_read),
-                                  LOG_NUM("bytes_written", progress->bytes_written), {0}});
+             (struct log_field[]){LOG_NUM("commit", head->commit),
+                                  LOG_TEXT("cursor", head->cursor_text),
+                                  LOG_NUM("changes", progress->changes),
+                                  LOG_NUM("partitions_written", progress->written),
+                                  LOG_NUM("partitions_kept", progress->kept),
+                                  LOG_NUM("bytes_read", progress->bytes_read),
+                                  LOG_NUM("bytes_written", progress->bytes_written),
+                                  {0}});
     if (link->options.observer.committed != NULL) {
-        link->options.observer.committed(link->options.observer.context, head, progress->changes, progress->written, progress->kept);
+        link->options.observer.committed(link->options.observer.context, head, progress->changes, progress->written,
+                                         progress->kept);
     }
 }
 

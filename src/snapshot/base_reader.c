@@ -55,11 +55,12 @@ static bool check_whole(struct base_reader *reader, struct lf_error *err)
         strcmp(hex, partition->sha256) == 0) {
         return true;
     }
-    return lf_error_set(err, LF_DATA, 0,
-                        "partition %s is not what the commit says: %" PRIu64 " bytes and %" PRIu64 " rows with sha256 %.12s…, "
-                        "expected %" PRIu64 ", %" PRIu64 ", %.12s…; the file was altered, the entity must be loaded again",
-                        partition->path, reader->input.offset, reader->csv.row_number, hex, partition->bytes, partition->rows,
-                        partition->sha256);
+    return lf_error_set(
+        err, LF_DATA, 0,
+        "partition %s is not what the commit says: %" PRIu64 " bytes and %" PRIu64 " rows with sha256 %.12s…, "
+        "expected %" PRIu64 ", %" PRIu64 ", %.12s…; the file was altered, the entity must be loaded again",
+        partition->path, reader->input.offset, reader->csv.row_number, hex, partition->bytes, partition->rows,
+        partition->sha256);
 }
 
 bool base_reader_next(struct base_reader *reader, struct lf_error *err)
@@ -82,7 +83,9 @@ bool base_reader_next(struct base_reader *reader, struct lf_error *err)
         return lf_error_wrap(err, "partition %s, row %" PRIu64, reader->partition->path, reader->csv.row_number);
     }
     if (!first && slice_compare(buf_slice(&reader->last_key), buf_slice(&reader->key)) >= 0) {
-        return lf_error_set(err, LF_DATA, 0, "partition %s, row %" PRIu64 ": keys are not ascending; the file was altered, the entity must be loaded again",
+        return lf_error_set(err, LF_DATA, 0,
+                            "partition %s, row %" PRIu64
+                            ": keys are not ascending; the file was altered, the entity must be loaded again",
                             reader->partition->path, reader->csv.row_number);
     }
     return true;

@@ -54,7 +54,8 @@ static void swap_bufs(struct buf *a, struct buf *b)
     *b = swap;
 }
 
-static bool apply_partial(struct fold *fold, const struct change *change, const struct lf_slice *before, struct lf_error *err)
+static bool apply_partial(struct fold *fold, const struct change *change, const struct lf_slice *before,
+                          struct lf_error *err)
 {
     bool moved = (change->flags & CHANGE_MOVED) != 0;
     if (moved ? before == NULL : !fold->exists || fold->unknown) {
@@ -80,7 +81,8 @@ bool fold_apply(struct fold *fold, const struct change *change, const struct lf_
     bool partial = (change->flags & CHANGE_PARTIAL) != 0;
     struct layout *layout = find_layout(fold, change->schema_version);
     if (layout == NULL) {
-        return lf_error_set(err, LF_INTERNAL, 0, "a change names schema version %u, which is unknown", change->schema_version);
+        return lf_error_set(err, LF_INTERNAL, 0, "a change names schema version %u, which is unknown",
+                            change->schema_version);
     }
     TRY(layout_row(layout, change->row, partial, &fold->change, err));
     if (partial) {

@@ -26,6 +26,7 @@ void fold_done(struct fold *fold);
 /* Begins a key with the old row, or without one (has_row false). */
 void fold_start(struct fold *fold, bool has_row, struct lf_slice row);
 /* Applies one change. `before`: the row of the key that a move came from, just before it; NULL: not a move, or not known. */
-bool fold_apply(struct fold *fold, const struct change *change, const struct lf_slice *before, struct lf_error *err) LF_MUST_CHECK;
+bool fold_apply(struct fold *fold, const struct change *change, const struct lf_slice *before,
+                struct lf_error *err) LF_MUST_CHECK;
 
 #endif

@@ -58,8 +58,8 @@ bool layout_row(struct layout *layout, struct lf_slice row, bool partial, struct
     return buf_check(out, "row", err);
 }
 
-bool layout_fill_absent(struct lf_slice partial, struct lf_slice full, uint32_t ncolumns, struct lf_slice *cells, struct buf *out,
-                        struct lf_error *err)
+bool layout_fill_absent(struct lf_slice partial, struct lf_slice full, uint32_t ncolumns, struct lf_slice *cells,
+                        struct buf *out, struct lf_error *err)
 {
     struct lf_slice *base = cells + ncolumns;
     TRY(csv_split_row(partial, cells, ncolumns, err));

@@ -20,10 +20,11 @@ void layout_init(struct layout *layout, const struct schema *from, const struct 
 void layout_done(struct layout *layout);
 
 /* Replaces *out by the row in the shape `to`. DATA for a row that is not of the shape `from`. */
-bool layout_row(struct layout *layout, struct lf_slice row, bool partial, struct buf *out, struct lf_error *err) LF_MUST_CHECK;
+bool layout_row(struct layout *layout, struct lf_slice row, bool partial, struct buf *out,
+                struct lf_error *err) LF_MUST_CHECK;
 
 /* Replaces *out by `partial` with its absent cells taken from `full`; both have ncolumns. cells: scratch of 2 * ncolumns. */
-bool layout_fill_absent(struct lf_slice partial, struct lf_slice full, uint32_t ncolumns, struct lf_slice *cells, struct buf *out,
-                        struct lf_error *err) LF_MUST_CHECK;
+bool layout_fill_absent(struct lf_slice partial, struct lf_slice full, uint32_t ncolumns, struct lf_slice *cells,
+                        struct buf *out, struct lf_error *err) LF_MUST_CHECK;
 
 #endif

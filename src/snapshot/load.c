@@ -25,8 +25,8 @@ static bool write_rows(struct source_rows *rows, struct partition_writer *writer
     }
 }
 
-bool load_chunk(const struct source_rows_options *options, struct lf_slice cursor, const struct partition_target *target,
-                struct load_result *ret_result, struct lf_error *err)
+bool load_chunk(const struct source_rows_options *options, struct lf_slice cursor,
+                const struct partition_target *target, struct load_result *ret_result, struct lf_error *err)
 {
     CLEANUP(source_rows_done) struct source_rows rows;
     CLEANUP(partition_writer_done) struct partition_writer writer;

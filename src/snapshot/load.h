@@ -18,8 +18,9 @@ struct load_result {
 
 /* `cursor`: the committed one, which the chunk's snapshot must include. Kinds: those of source_rows (SCHEMA: wait for the stream
  * to bring the change), those of the lake. On failure everything written is forgotten. */
-bool load_chunk(const struct source_rows_options *options, struct lf_slice cursor, const struct partition_target *target,
-                struct load_result *ret_result, struct lf_error *err) LF_MUST_CHECK;
+bool load_chunk(const struct source_rows_options *options, struct lf_slice cursor,
+                const struct partition_target *target, struct load_result *ret_result,
+                struct lf_error *err) LF_MUST_CHECK;
 void load_result_done(struct load_result *result);
 
 #endif

@@ -30,13 +30,13 @@ struct merge {
     uint64_t truncate_seq;     /* what stands before it in the range is gone; 0: nothing */
     struct merge_stats *stats;
     struct stream changes;
-    struct stream carries;   /* rows that moves took along, as found by earlier passes */
-    struct sorter *found;    /* not NULL: a pass that only looks for such rows and writes nothing */
+    struct stream carries; /* rows that moves took along, as found by earlier passes */
+    struct sorter *found;  /* not NULL: a pass that only looks for such rows and writes nothing */
     struct partition_writer writer;
     struct fold fold;
-    struct buf key;          /* of the group being folded */
+    struct buf key; /* of the group being folded */
     struct buf token;
-    uint64_t token_id;       /* the answer below is for this transaction and the current range */
+    uint64_t token_id; /* the answer below is for this transaction and the current range */
     bool token_known, token_covered;
 };
 
@@ -154,15 +154,15 @@ static bool emit(struct merge *merge, struct lf_slice key, struct lf_slice row, 
     if (row.len + 1 > CSV_ROW_MAX) {
         CLEANUP(buf_done) struct buf text = {0};
         key_print(&merge->options->schema->lf, key, &text);
-        return lf_error_set(err, LF_LIMIT, 0, "row %s has %zu bytes, readers take at most %zu; exclude a large column", buf_text(&text),
-                            row.len, CSV_ROW_MAX);
+        return lf_error_set(err, LF_LIMIT, 0, "row %s has %zu bytes, readers take at most %zu; exclude a large column",
+                            buf_text(&text), row.len, CSV_ROW_MAX);
     }
     return partition_writer_add(&merge->writer, key, row, appending, err);
 }
 
 /* The row that a move took along to (key, seq), if a pass has found it. */
-static bool find_carry(struct merge *merge, const struct change *change, struct lf_slice *row, const struct lf_slice **ret_row,
-                       struct lf_error *err)
+static bool find_carry(struct merge *merge, const struct change *change, struct lf_slice *row,
+                       const struct lf_slice **ret_row, struct lf_error *err)
 {
     *ret_row = NULL;
     struct stream *carries = &merge->carries;
@@ -247,7 +247,8 @@ static size_t block_bytes(const struct merge_options *options)
 }
 
 /* One old partition (or NULL) with the changes below its upper bound. */
-static bool merge_partition(struct merge *merge, const struct model_partition *partition, struct bound hi, struct lf_error *err)
+static bool merge_partition(struct merge *merge, const struct model_partition *partition, struct bound hi,
+                            struct lf_error *err)
 {
     CLEANUP(base_reader_done) struct base_reader base = {0};
     base_reader_init(&base, merge->options->target->lake, partition, merge->range->schema, merge->options->schema,
@@ -311,12 +312,13 @@ static struct bound upper_bound(const struct merge *merge, const struct model_pa
 }
 
 /* One step of merge_range; *join: the file of the step before goes on. */
-static bool merge_step(struct merge *merge, const struct model_partition *partition, const struct model_partition *next, bool *join,
-                       struct lf_error *err)
+static bool merge_step(struct merge *merge, const struct model_partition *partition, const struct model_partition *next,
+                       bool *join, struct lf_error *err)
 {
     struct merge_range *range = merge->range;
     struct bound hi = upper_bound(merge, next);
-    bool rewrite = merge->found == NULL && partition != NULL && range->schema->version != merge->options->schema->version;
+    bool rewrite =
+        merge->found == NULL && partition != NULL && range->schema->version != merge->options->schema->version;
     bool touched = false;
     TRY(check_cancelled(merge, err));
     TRY(skip_seen(merge, hi, &touched, err));
@@ -326,7 +328,8 @@ static bool merge_step(struct merge *merge, const struct model_partition *partit
     range->changed = range->changed || merge->found == NULL;
     if (!*join) {
         TRY(merge->found != NULL || take_written(merge, err));
-        partition_writer_start(&merge->writer, partition == NULL ? range->lo : model_bytes_slice(&partition->first_key));
+        partition_writer_start(&merge->writer,
+                               partition == NULL ? range->lo : model_bytes_slice(&partition->first_key));
     }
     TRY(merge_partition(merge, partition, hi, err));
     *join = joins_next(merge, next);
@@ -362,7 +365,9 @@ static void drop_outputs(struct merge *merge)
         for (size_t j = 0; !old && j < range->npartitions; j++) {
             old = strcmp(range->partitions[j].path, range->out[i].path) == 0;
         }
-        if (!old) {
+        if (old) {
+            merge->stats->partitions_kept--;
+        } else {
             merge->options->target->forget(merge->options->target->context, range->out[i].path);
         }
     }
@@ -418,8 +423,8 @@ static void merge_done(struct merge *merge)
 static bool pass(const struct merge_options *options, struct merge_range *ranges, size_t nranges, struct sorter *known,
                  struct sorter *found, struct merge_stats *stats, struct lf_error *err)
 {
-    CLEANUP(merge_done) struct merge merge = {
-        .options = options, .ranges = ranges, .nranges = nranges, .stats = stats, .found = found};
+    CLEANUP(merge_done)
+    struct merge merge = {.options = options, .ranges = ranges, .nranges = nranges, .stats = stats, .found = found};
     partition_writer_init(&merge.writer, options->target);
     fold_init(&merge.fold, options->schema, options->versions, options->nversions);
     TRY(spool_open_iterator(options->spool, options->slot, &merge.changes.iterator, err));
@@ -445,8 +450,8 @@ static bool pass(const struct merge_options *options, struct merge_range *ranges
 }
 
 /* A chain of moves k1 → k2 → k3 needs a pass for each link; it ends when a pass finds nothing new. */
-static bool find_carries(const struct merge_options *options, struct merge_range *ranges, size_t nranges, struct sorter **ret_found,
-                         struct lf_error *err)
+static bool find_carries(const struct merge_options *options, struct merge_range *ranges, size_t nranges,
+                         struct sorter **ret_found, struct lf_error *err)
 {
     struct sorter_options sorter = {
         .folder = options->folder, .memory_bytes = options->memory_bytes / 4 + ((size_t)64 << 10), .block_bytes = 4096};
@@ -464,8 +469,8 @@ static bool find_carries(const struct merge_options *options, struct merge_range
     }
 }
 
-bool merge_entity(const struct merge_options *options, struct merge_range *ranges, size_t nranges, struct merge_stats *ret_stats,
-                  struct lf_error *err)
+bool merge_entity(const struct merge_options *options, struct merge_range *ranges, size_t nranges,
+                  struct merge_stats *ret_stats, struct lf_error *err)
 {
     assert(nranges > 0 && ranges[0].lo.len == 0);
     *ret_stats = (struct merge_stats){0};

@@ -13,10 +13,10 @@
 #include "snapshot/partition_writer.h"
 
 struct merge_range {
-    struct lf_slice lo;      /* inclusive lower bound; the first range's is empty and open */
-    bool read;               /* false: nobody has read this range yet, its changes are skipped */
-    uint64_t base_seq;       /* changes with seq ≤ this are in the partitions already, or will be in what is read later */
-    struct lf_slice asof;    /* what the range's snapshot has seen beyond base_seq; empty: nothing, or settled */
+    struct lf_slice lo; /* inclusive lower bound; the first range's is empty and open */
+    bool read;          /* false: nobody has read this range yet, its changes are skipped */
+    uint64_t base_seq;  /* changes with seq ≤ this are in the partitions already, or will be in what is read later */
+    struct lf_slice asof;        /* what the range's snapshot has seen beyond base_seq; empty: nothing, or settled */
     const struct schema *schema; /* of the rows in `partitions` */
     const struct model_partition *partitions;
     size_t npartitions;
@@ -29,7 +29,7 @@ struct merge_range {
 };
 
 struct merge_stats {
-    uint64_t changes;            /* applied */
+    uint64_t changes; /* applied */
     uint64_t partitions_read, partitions_written, partitions_kept;
     uint64_t bytes_read, bytes_written;
 };
@@ -38,7 +38,7 @@ struct merge_options {
     const struct partition_target *target;
     struct spool *spool;
     uint32_t slot;
-    const struct schema *schema; /* of the rows to be written */
+    const struct schema *schema;          /* of the rows to be written */
     const struct schema *const *versions; /* every schema that a record can name by version, in any order */
     size_t nversions;
     bool has_partial_moves; /* some sealed change is a key change with absent cells */
@@ -46,14 +46,14 @@ struct merge_options {
     bool (*covers)(struct lf_slice asof, struct lf_slice token, bool *ret, struct lf_error *err);
     bool (*cancelled)(void *context);
     void *cancel_context;
-    const char *folder;   /* for temporary files */
-    size_t memory_bytes;  /* read blocks and the carry sorter */
+    const char *folder;  /* for temporary files */
+    size_t memory_bytes; /* read blocks and the carry sorter */
 };
 
 /* Kinds: DATA (a partition or a change cannot be taken: the entity is loaded again or frozen), LIMIT (a row grew too large),
  * NOT_FOUND (a partition is gone), others as the lake. */
-bool merge_entity(const struct merge_options *options, struct merge_range *ranges, size_t nranges, struct merge_stats *ret_stats,
-                  struct lf_error *err) LF_MUST_CHECK;
+bool merge_entity(const struct merge_options *options, struct merge_range *ranges, size_t nranges,
+                  struct merge_stats *ret_stats, struct lf_error *err) LF_MUST_CHECK;
 void merge_range_done(struct merge_range *range); /* frees the outputs */
 
 #endif

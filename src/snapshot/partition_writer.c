@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "snapshot/partition_writer.h"
 
-#include "base/macros.h"
 #include "base/crypto.h"
+#include "base/macros.h"
 
 #include <assert.h>
 #include <stdlib.h>

@@ -56,7 +56,8 @@ static bool decode_bound(const struct schema *schema, struct lf_slice key, struc
 bool source_rows_open(struct source_rows *rows, struct lf_error *err)
 {
     const struct source_rows_options *options = rows->options;
-    const struct lf_table_state state = {.name = options->table, .id = options->table_id, .schema = options->schema->lf};
+    const struct lf_table_state state = {
+        .name = options->table, .id = options->table_id, .schema = options->schema->lf};
     CLEANUP(buf_done) struct buf lo_bytes = {0};
     CLEANUP(buf_done) struct buf hi_bytes = {0};
     CLEANUP(arena_done) struct arena arena = {0};
@@ -120,7 +121,8 @@ static bool sort_all(struct source_rows *rows, struct lf_error *err)
         if (!more) {
             return sorter_open_iterator(&rows->sorter, 1, &rows->iterator, err);
         }
-        const struct change change = {.seq = n, .op = LF_OP_UPSERT, .key = buf_slice(&rows->key), .row = buf_slice(&rows->row)};
+        const struct change change = {
+            .seq = n, .op = LF_OP_UPSERT, .key = buf_slice(&rows->key), .row = buf_slice(&rows->row)};
         TRY(sorter_add(rows->sorter, &change, err));
     }
 }
@@ -155,7 +157,8 @@ bool source_rows_next(struct source_rows *rows, struct lf_slice *ret_key, struct
     }
     *ret_key = buf_slice(&rows->key);
     if (rows->nrows++ > 0 && slice_compare(buf_slice(&rows->last_key), *ret_key) >= 0) {
-        lf_error_set(err, LF_DATA, 0, "two rows with one key, or rows out of order; the key of the table must be unique");
+        lf_error_set(err, LF_DATA, 0,
+                     "two rows with one key, or rows out of order; the key of the table must be unique");
         return name_row(rows, err);
     }
     return true;
@@ -165,8 +168,8 @@ bool source_rows_asof(struct source_rows *rows, struct lf_slice *ret_asof, struc
 {
     TRY(rows->options->ops->load_asof(rows->load, ret_asof, err));
     if (ret_asof->len == 0 || ret_asof->len > LF_TOKEN_MAX) {
-        return lf_error_set(err, LF_INTERNAL, 0, "the connector gave an asOf of %zu bytes; 1 to %u are allowed", ret_asof->len,
-                            LF_TOKEN_MAX);
+        return lf_error_set(err, LF_INTERNAL, 0, "the connector gave an asOf of %zu bytes; 1 to %u are allowed",
+                            ret_asof->len, LF_TOKEN_MAX);
     }
     return true;
 }

@@ -124,8 +124,9 @@ static bool compare_row(void *context, const struct lf_schema *schema, const str
     struct lf_slice have = {.ptr = c->rows->ptr + c->at, .len = end - c->at};
     if (c->at >= c->rows->len || !slice_equal(have, buf_slice(&want))) {
         world_violation(c->world, "entity %s at %llu, row %llu: lake '%.*s', source '%s'", c->entity->name,
-                        (unsigned long long)c->position, (unsigned long long)c->nrows, c->at < c->rows->len ? (int)have.len : 0,
-                        c->at < c->rows->len ? (const char *)have.ptr : "", buf_text(&want));
+                        (unsigned long long)c->position, (unsigned long long)c->nrows,
+                        c->at < c->rows->len ? (int)have.len : 0, c->at < c->rows->len ? (const char *)have.ptr : "",
+                        buf_text(&want));
     }
     c->at = end + 1;
     c->nrows++;
@@ -155,8 +156,8 @@ static void check_entity(struct world *world, const struct model *model, const s
         world_violation(world, "no truth of %s at %llu: %s", entity->table, (unsigned long long)c.position, err.msg);
     }
     if (c.at < rows.len) {
-        world_violation(world, "entity %s at %llu has rows too many: '%s'", entity->name, (unsigned long long)c.position,
-                        rows.ptr + c.at);
+        world_violation(world, "entity %s at %llu has rows too many: '%s'", entity->name,
+                        (unsigned long long)c.position, rows.ptr + c.at);
     }
 }
 
@@ -252,14 +253,15 @@ void world_check(struct world *world)
         world_violation(world, "the model has a cursor that is none");
     }
     if (acked > position && model->commit > 1) {
-        world_violation(world, "acknowledged %llu, committed %llu", (unsigned long long)acked, (unsigned long long)position);
+        world_violation(world, "acknowledged %llu, committed %llu", (unsigned long long)acked,
+                        (unsigned long long)position);
     }
     add_retained(world, model, &named);
     for (size_t i = 0; i < named.count; i++) {
         char ignored[LAKE_ETAG_SIZE];
         if (!memory_store_etag(world->store, named.paths[i], ignored)) {
-            world_violation(world, "commit %llu or a retained one names %s, which is gone", (unsigned long long)model->commit,
-                            named.paths[i]);
+            world_violation(world, "commit %llu or a retained one names %s, which is gone",
+                            (unsigned long long)model->commit, named.paths[i]);
         }
     }
     if (strcmp(etag, world->checked_etag) == 0) {
@@ -267,9 +269,10 @@ void world_check(struct world *world)
     }
     strcpy(world->checked_etag, etag);
     if (world->trace) {
-        (void)printf("%lld step %llu: commit %llu at %llu, acknowledged %llu, source %llu, writer %s\n", (long long)world->now_ms,
-                     (unsigned long long)world->steps, (unsigned long long)model->commit, (unsigned long long)position,
-                     (unsigned long long)acked, (unsigned long long)example_end(world->db), model->writer);
+        (void)printf("%lld step %llu: commit %llu at %llu, acknowledged %llu, source %llu, writer %s\n",
+                     (long long)world->now_ms, (unsigned long long)world->steps, (unsigned long long)model->commit,
+                     (unsigned long long)position, (unsigned long long)acked,
+                     (unsigned long long)example_end(world->db), model->writer);
     }
     world->checks++;
     for (size_t i = 0; i < model->nentities; i++) {
@@ -286,12 +289,14 @@ void world_check_converged(struct world *world)
     (void)example_cursor_position(model_bytes_slice(&model->cursor), &position);
     (void)example_acked(world->db, "w", &acked);
     if (position != end || acked != end || model->nentities != 2) {
-        world_violation(world, "not converged: cursor %llu, acknowledged %llu, source %llu, %zu entities", (unsigned long long)position,
-                        (unsigned long long)acked, (unsigned long long)end, model->nentities);
+        world_violation(world, "not converged: cursor %llu, acknowledged %llu, source %llu, %zu entities",
+                        (unsigned long long)position, (unsigned long long)acked, (unsigned long long)end,
+                        model->nentities);
     }
     for (size_t i = 0; i < model->nentities; i++) {
         if (model->entities[i].state != MODEL_COMPLETED || model->entities[i].load_path != NULL) {
-            world_violation(world, "not converged: entity %s is in state %d, %s", model->entities[i].name, model->entities[i].state,
+            world_violation(world, "not converged: entity %s is in state %d, %s", model->entities[i].name,
+                            model->entities[i].state,
                             model->entities[i].reason == NULL ? "" : model->entities[i].reason);
         }
     }

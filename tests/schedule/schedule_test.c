@@ -38,7 +38,8 @@ static bool has_model(struct world *world)
 static void arrive(struct world *world, struct daemon *daemon)
 {
     bool applied = false;
-    if (daemon->used && daemon->lake != NULL && fault_lake_late(daemon->lake) > 0 && fault_lake_arrive(daemon->lake, &applied)) {
+    if (daemon->used && daemon->lake != NULL && fault_lake_late(daemon->lake) > 0 &&
+        fault_lake_arrive(daemon->lake, &applied)) {
         world->late++;
     }
 }
@@ -181,9 +182,11 @@ int main(int argc, char **argv)
     while (totals.rounds < rounds && time(NULL) < end) {
         play(seed + totals.rounds, trace, &totals);
     }
-    (void)printf("%llu rounds, %llu steps, %llu commits, %llu snapshots checked, %llu crashes, %llu fenced, %llu faults, %llu late writes\n",
-                 (unsigned long long)totals.rounds, (unsigned long long)totals.steps, (unsigned long long)totals.commits,
-                 (unsigned long long)totals.checks, (unsigned long long)totals.crashes, (unsigned long long)totals.fenced,
+    (void)printf("%llu rounds, %llu steps, %llu commits, %llu snapshots checked, %llu crashes, %llu fenced, %llu "
+                 "faults, %llu late writes\n",
+                 (unsigned long long)totals.rounds, (unsigned long long)totals.steps,
+                 (unsigned long long)totals.commits, (unsigned long long)totals.checks,
+                 (unsigned long long)totals.crashes, (unsigned long long)totals.fenced,
                  (unsigned long long)totals.failures, (unsigned long long)totals.late);
     return 0;
 }

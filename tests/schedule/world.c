@@ -99,7 +99,8 @@ static bool source_call(struct lf_error *err)
     return hand_back(current) || lf_error_set(err, LF_CANCELLED, 0, "killed");
 }
 
-static bool do_ack(struct lf_session *session, const struct lf_consumer *consumer, struct lf_slice cursor, struct lf_error *err)
+static bool do_ack(struct lf_session *session, const struct lf_consumer *consumer, struct lf_slice cursor,
+                   struct lf_error *err)
 {
     TRY(source_call(err));
     if (!current->calm && world_below(current->world, 20) == 0) {
@@ -108,8 +109,8 @@ static bool do_ack(struct lf_session *session, const struct lf_consumer *consume
     return lakefeed_connector()->ops->ack(session, consumer, cursor, err);
 }
 
-static bool do_load_open(struct lf_session *session, const struct lf_table_state *table, struct lf_bound lo, struct lf_bound hi,
-                         struct lf_load **ret_load, bool *ret_ordered, struct lf_error *err)
+static bool do_load_open(struct lf_session *session, const struct lf_table_state *table, struct lf_bound lo,
+                         struct lf_bound hi, struct lf_load **ret_load, bool *ret_ordered, struct lf_error *err)
 {
     TRY(source_call(err));
     return lakefeed_connector()->ops->load_open(session, table, lo, hi, ret_load, ret_ordered, err);
@@ -220,8 +221,12 @@ bool world_start(struct world *world, unsigned max)
     if (alive >= max || daemon == NULL) {
         return false;
     }
-    *daemon = (struct daemon){.world = world, .used = true, .keep = 1 + (uint32_t)world_below(world, 2),
-                              .keep_for_ms = world->keep_for_ms, .entities = world->config, .alone = alive == 0};
+    *daemon = (struct daemon){.world = world,
+                              .used = true,
+                              .keep = 1 + (uint32_t)world_below(world, 2),
+                              .keep_for_ms = world->keep_for_ms,
+                              .entities = world->config,
+                              .alone = alive == 0};
     for (size_t i = 0; i < DAEMONS_MAX; i++) {
         world->daemons[i].alone = world->daemons[i].alone && alive == 0;
     }
@@ -280,7 +285,8 @@ void world_reap(struct world *world)
             world_violation(world, "a daemon was fenced by itself: %s", daemon->err.msg);
         }
         if (world->trace) {
-            (void)printf("%lld reaped %zu: %s %s\n", (long long)world->now_ms, i, lf_error_kind_name(kind), daemon->err.msg);
+            (void)printf("%lld reaped %zu: %s %s\n", (long long)world->now_ms, i, lf_error_kind_name(kind),
+                         daemon->err.msg);
         }
         daemon->used = false;
     }

@@ -27,18 +27,18 @@ struct daemon {
     struct world *world;
     bool used;
     pthread_t thread;
-    bool running;   /* its turn */
+    bool running; /* its turn */
     bool ended;
     bool killed;
-    bool calm;      /* no errors are thrown at it */
-    bool alone;     /* nobody else could have written since it began */
+    bool calm;  /* no errors are thrown at it */
+    bool alone; /* nobody else could have written since it began */
     int64_t pause_until;
     uint32_t keep;
     int64_t keep_for_ms;
     unsigned entities; /* bit 0: table a, bit 1: table b */
     struct lake *lake; /* the fault lake */
     struct random_seeded random;
-    struct lf_connector connector;   /* the example's, with ops that hand control back */
+    struct lf_connector connector; /* the example's, with ops that hand control back */
     struct lf_connector_ops ops;
     uint64_t commits;
     struct lf_error err;
