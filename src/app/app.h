@@ -22,6 +22,7 @@ struct app_options {
     bool once;    /* a single run, so no commit for the cursor alone */
     const char *const *resync;
     size_t nresync;
+    bool resync_all;
     struct link_observer observer;
 };
 

@@ -31,6 +31,7 @@ static void fill_options(const struct config *config, const struct config_link *
         .nentities = settings->nentities,
         .resync = options->resync,
         .nresync = options->nresync,
+        .resync_all = options->resync_all,
         .track = options->track,
         .takeover = options->takeover,
         .interval_ms = settings->interval_ms,

@@ -72,6 +72,7 @@ bool cli_read_model(const struct config_link *link, struct lake **ret_lake, stru
 int cli_run(struct cli *cli);
 int cli_track(struct cli *cli);
 int cli_untrack(struct cli *cli);
+int cli_unlink(struct cli *cli);
 int cli_status(struct cli *cli);
 int cli_artifacts(struct cli *cli);
 int cli_resync(struct cli *cli);

@@ -19,7 +19,7 @@ static void summarize(struct cli *cli, struct progress *progress)
     }
 }
 
-static int run(struct cli *cli, const char *const *resync, size_t nresync, bool once)
+static int run(struct cli *cli, const struct app_options *what)
 {
     struct lf_error err = {0};
     CLEANUP(progress_done) struct progress progress;
@@ -30,16 +30,17 @@ static int run(struct cli *cli, const char *const *resync, size_t nresync, bool 
         .log = cli->log,
         .track = cli->track,
         .takeover = cli->takeover,
-        .once = once,
+        .once = what->once,
         .log_end = !terminal,
-        .resync = resync,
-        .nresync = nresync,
+        .resync = what->resync,
+        .nresync = what->nresync,
+        .resync_all = what->resync_all,
         .observer = progress_observer(&progress),
     };
     int status = app_run(cli->config, &options, &err);
     if (err.kind != LF_NONE) {
         (void)(terminal && err.kind != LF_CANCELLED ? cli_fail(&err) : 0);
-    } else if (once) {
+    } else if (what->once) {
         progress_done(&progress);
         summarize(cli, &progress);
     }
@@ -52,7 +53,7 @@ int cli_run(struct cli *cli)
     if (!cli_prepare(cli, &err)) {
         return cli_fail(&err);
     }
-    return run(cli, NULL, 0, cli->once);
+    return run(cli, &(struct app_options){.once = cli->once});
 }
 
 int cli_resync(struct cli *cli)
@@ -62,13 +63,10 @@ int cli_resync(struct cli *cli)
     if (!cli_prepare(cli, &err) || !cli_choose_link(cli, &link, &err)) {
         return cli_fail(&err);
     }
-    if (cli->nwords == 0) {
-        lf_error_set(&err, LF_CONFIG, 0, "name the entities to load again: lakefeed resync ENTITY…");
-        return cli_fail(&err);
-    }
     if (cli->config->nlinks > 1) {
         lf_error_set(&err, LF_CONFIG, 0, "resync works on a configuration of one link");
         return cli_fail(&err);
     }
-    return run(cli, cli->words, cli->nwords, /* once= */ true);
+    return run(cli, &(struct app_options){
+                        .resync = cli->words, .nresync = cli->nwords, .resync_all = cli->nwords == 0, .once = true});
 }

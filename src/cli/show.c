@@ -176,13 +176,17 @@ static bool is_meant(const struct cli *cli, const char *entity)
     return cli->nwords == 0;
 }
 
-static void write_partition(struct json_writer *writer, const char *entity, const struct model_partition *partition)
+static void write_partition(struct json_writer *writer, struct lake *lake, const char *entity,
+                            const struct model_partition *partition)
 {
+    struct lf_error ignored;
+    CLEANUP(buf_done) struct buf location = {0};
+    bool known = lake->ops->url(lake, partition->path, &location, &ignored);
     json_begin_object(writer);
     write_text(writer, "entity", entity);
     write_text(writer, "name", partition->name);
     write_text(writer, "path", partition->path);
-    write_text(writer, "location", partition->location);
+    write_text(writer, "location", known ? buf_text(&location) : NULL);
     write_number(writer, "rows", partition->rows);
     write_number(writer, "bytes", partition->bytes);
     write_text(writer, "sha256", partition->sha256);
@@ -190,7 +194,7 @@ static void write_partition(struct json_writer *writer, const char *entity, cons
     json_end_object(writer);
 }
 
-static int artifacts_json(const struct cli *cli, const struct model *model)
+static int artifacts_json(const struct cli *cli, struct lake *lake, const struct model *model)
 {
     CLEANUP(buf_done) struct buf text = {0};
     CLEANUP(json_writer_free) struct json_writer *writer = json_writer_new(&text, /* indent= */ true);
@@ -198,7 +202,7 @@ static int artifacts_json(const struct cli *cli, const struct model *model)
     for (size_t i = 0; i < model->nentities; i++) {
         const struct model_entity *entity = &model->entities[i];
         for (size_t j = 0; is_meant(cli, entity->name) && j < entity->npartitions; j++) {
-            write_partition(writer, entity->name, &entity->partitions[j]);
+            write_partition(writer, lake, entity->name, &entity->partitions[j]);
         }
     }
     json_end_array(writer);
@@ -241,5 +245,5 @@ int cli_artifacts(struct cli *cli)
     if (!check_words(cli, model, &err)) {
         return cli_fail(&err);
     }
-    return cli->json ? artifacts_json(cli, model) : artifacts_table(cli, model);
+    return cli->json ? artifacts_json(cli, lake, model) : artifacts_table(cli, model);
 }

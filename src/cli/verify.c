@@ -1,11 +1,202 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "link/verify.h"
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/macros.h"
 #include "cli/cli.h"
 
-#include "base/macros.h"
+#include <inttypes.h>
 
-/* PLACEHOLDER so that the tree links: the owner of verify replaces this file. */
-int cli_verify(UNUSED struct cli *cli)
+static const char *const kinds[] = {
+    [VERIFY_MISSING] = "missing", [VERIFY_EXTRA] = "extra", [VERIFY_DIFFERS] = "differs", [VERIFY_FILE] = "file"};
+
+static void print_note(UNUSED void *context, const char *text)
 {
-    (void)fputs("lakefeed: verify is not built in yet\n", stderr);
-    return APP_FAILED;
+    (void)fprintf(stderr, "lakefeed: %s\n", text);
+}
+
+/* ---- as text ---- */
+
+static const char *cell_text(const char *cell)
+{
+    return cell[0] == '\0' ? "NULL" : cell;
+}
+
+static void print_difference(const char *entity, const struct verify_difference *difference)
+{
+    switch (difference->kind) {
+    case VERIFY_MISSING:
+        (void)printf("%s %s: not in the lake\n", entity, difference->key);
+        break;
+    case VERIFY_EXTRA:
+        (void)printf("%s %s: not in the source\n", entity, difference->key);
+        break;
+    case VERIFY_DIFFERS:
+        (void)printf("%s %s: column %s: lake %s, source %s\n", entity, difference->key, difference->column,
+                     cell_text(difference->lake), cell_text(difference->source));
+        break;
+    case VERIFY_FILE:
+        (void)printf("%s file %s: %s\n", entity, difference->key, difference->lake);
+        break;
+    }
+}
+
+static void print_entity(const struct verify_entity *entity)
+{
+    for (size_t i = 0; i < entity->ndifferences; i++) {
+        print_difference(entity->name, &entity->differences[i]);
+    }
+    if (entity->difference_count > entity->ndifferences) {
+        (void)printf("%s: %" PRIu64 " more differences are not listed\n", entity->name,
+                     entity->difference_count - entity->ndifferences);
+    }
+    if (entity->skipped != NULL) {
+        (void)printf("%s: not compared: %s\n", entity->name, entity->skipped);
+        return;
+    }
+    (void)printf("%s: %" PRIu64 " rows compared, ", entity->name, entity->rows);
+    if (entity->difference_count == 0) {
+        (void)printf("equal");
+    } else {
+        (void)printf("%" PRIu64 " differences", entity->difference_count);
+    }
+    if (entity->moving > 0) {
+        (void)printf("; %" PRIu64 " keys kept changing and were not compared", entity->moving);
+    }
+    (void)putchar('\n');
+}
+
+static void print_text(const struct verify_result *result)
+{
+    uint64_t rows = 0, differences = 0;
+    size_t skipped = 0;
+    for (size_t i = 0; i < result->nentities; i++) {
+        print_entity(&result->entities[i]);
+        rows += result->entities[i].rows;
+        differences += result->entities[i].difference_count;
+        skipped += result->entities[i].skipped != NULL;
+    }
+    (void)printf("%s: %zu entities, %" PRIu64 " rows", result->equal ? "The lake equals the source" : "The lake differs from the source",
+                 result->nentities - skipped, rows);
+    if (differences > 0) {
+        (void)printf(", %" PRIu64 " differences", differences);
+    }
+    if (skipped > 0) {
+        (void)printf("; %zu entities were not compared", skipped);
+    }
+    (void)puts(".");
+}
+
+/* ---- as JSON ---- */
+
+static void write_text(struct json_writer *writer, const char *key, const char *value)
+{
+    json_write_key(writer, key);
+    if (value == NULL) {
+        json_write_null(writer);
+    } else {
+        json_write_text(writer, value);
+    }
+}
+
+static void write_number(struct json_writer *writer, const char *key, uint64_t value)
+{
+    json_write_key(writer, key);
+    json_write_int(writer, (int64_t)value);
+}
+
+static void write_difference(struct json_writer *writer, const struct verify_difference *difference)
+{
+    bool cells = difference->kind == VERIFY_DIFFERS;
+    json_begin_object(writer);
+    write_text(writer, "key", difference->key);
+    write_text(writer, "kind", kinds[difference->kind]);
+    write_text(writer, "column", difference->column);
+    write_text(writer, "lake", cells && difference->lake[0] == '\0' ? NULL : difference->lake);
+    write_text(writer, "source", cells && difference->source[0] == '\0' ? NULL : difference->source);
+    json_end_object(writer);
+}
+
+static void write_entity(struct json_writer *writer, const struct verify_entity *entity)
+{
+    json_begin_object(writer);
+    write_text(writer, "name", entity->name);
+    write_number(writer, "rows", entity->rows);
+    json_write_key(writer, "differences");
+    json_begin_array(writer);
+    for (size_t i = 0; i < entity->ndifferences; i++) {
+        write_difference(writer, &entity->differences[i]);
+    }
+    json_end_array(writer);
+    write_number(writer, "differenceCount", entity->difference_count);
+    write_number(writer, "moving", entity->moving);
+    write_text(writer, "skipped", entity->skipped);
+    json_end_object(writer);
+}
+
+static bool print_json(const struct verify_result *result, struct lf_error *err)
+{
+    CLEANUP(buf_done) struct buf text = {0};
+    CLEANUP(json_writer_free) struct json_writer *writer = json_writer_new(&text, /* indent= */ true);
+    json_begin_object(writer);
+    json_write_key(writer, "equal");
+    json_write_bool(writer, result->equal);
+    json_write_key(writer, "entities");
+    json_begin_array(writer);
+    for (size_t i = 0; i < result->nentities; i++) {
+        write_entity(writer, &result->entities[i]);
+        (void)fwrite(buf_text(&text), 1, text.len, stdout);
+        buf_reset(&text);
+    }
+    json_end_array(writer);
+    json_end_object(writer);
+    TRY(json_writer_finish(writer, err));
+    TRY(buf_check(&text, "result", err));
+    (void)fwrite(buf_text(&text), 1, text.len, stdout);
+    (void)putchar('\n');
+    return true;
+}
+
+/* ---- the verb ---- */
+
+static bool compare(struct cli *cli, const struct config_link *link, struct verify_result *ret_result, struct lf_error *err)
+{
+    CLEANUP(lake_close) struct lake *lake = NULL;
+    CLEANUP(text_free) char *folder = text_printf("%s/%s", cli->state, link->name);
+    const struct lf_connector *connector = app_find_connector(link, err);
+    TRY(connector != NULL);
+    TRY(app_open_lake(link, &lake, err));
+    TRY(file_make_folders(folder, 0700, err));
+    const struct verify_options options = {
+        .ops = connector->ops,
+        .url = link->source_url,
+        .connector_options = link->connector_options,
+        .nconnector_options = link->nconnector_options,
+        .lake = lake,
+        .entities = cli->words,
+        .nentities = cli->nwords,
+        .folder = folder,
+        .memory_bytes = cli->config->memory_bytes,
+        .clock = clock_system(),
+        .random = random_system(),
+        .note = print_note,
+    };
+    return verify_run(&options, ret_result, err);
+}
+
+int cli_verify(struct cli *cli)
+{
+    CLEANUP(verify_result_done) struct verify_result result = {0};
+    const struct config_link *link = NULL;
+    struct lf_error err;
+    if (!cli_prepare(cli, &err) || !cli_choose_link(cli, &link, &err) || !compare(cli, link, &result, &err)) {
+        return cli_fail(&err);
+    }
+    if (!cli->json) {
+        print_text(&result);
+    } else if (!print_json(&result, &err)) {
+        return cli_fail(&err);
+    }
+    return result.equal ? APP_DONE : APP_DIFFERENT;
 }

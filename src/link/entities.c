@@ -102,24 +102,44 @@ static const struct model_entity *head_entity_of_table(const struct link *link, 
     return NULL;
 }
 
-static const struct model_entity *head_entity_of(const struct link *link, const struct lf_table *table)
+/* By id, else by name, unless the table that the entity of that name follows lives on under another one. */
+static const struct model_entity *head_entity_of(struct search *search, const struct lf_table *table)
 {
-    const struct model *head = committer_head(link->committer);
+    const struct model *head = committer_head(search->link->committer);
     for (size_t i = 0; head != NULL && i < head->nentities; i++) {
         if (table->id.len > 0 && slice_equal(model_bytes_slice(&head->entities[i].table_id), table->id)) {
             return &head->entities[i];
         }
     }
-    return head_entity_of_table(link, table->name);
+    const struct model_entity *named = head_entity_of_table(search->link, table->name);
+    const struct found *other = named == NULL ? NULL : find_id(search, &named->table_id);
+    return other != NULL && other->chosen ? NULL : named;
 }
 
 /* ---- choosing ---- */
 
-/* A configured table may have been renamed: the entity that has its name leads to it by the table's id. */
-static struct found *find_configured(struct search *search, const char *name)
+/* The entity of a configured table that has another name by now: it still has the name that the configuration gives it. */
+static const struct model_entity *head_entity_configured(const struct link *link, const struct link_entity_config *config)
 {
-    struct found *found = find_name(search, name);
-    const struct model_entity *old = found == NULL ? head_entity_of_table(search->link, name) : NULL;
+    const struct model_entity *old = head_entity_of_table(link, config->table);
+    const struct model *head = committer_head(link->committer);
+    CLEANUP(buf_done) struct buf name = {0};
+    if (old != NULL || head == NULL) {
+        return old;
+    }
+    if (config->name != NULL) {
+        buf_append_text(&name, config->name);
+    } else {
+        lake_entity_name(config->table, NULL, &name);
+    }
+    return model_find(head, buf_text(&name));
+}
+
+/* A configured table may have been renamed: its entity leads to it by the table's id. */
+static struct found *find_configured(struct search *search, const struct link_entity_config *config)
+{
+    struct found *found = find_name(search, config->table);
+    const struct model_entity *old = found == NULL ? head_entity_configured(search->link, config) : NULL;
     return old == NULL ? found : find_id(search, &old->table_id);
 }
 
@@ -128,8 +148,8 @@ static bool choose_configured(struct search *search, struct lf_error *err)
     const struct link_options *options = &search->link->options;
     for (size_t i = 0; i < options->nentities; i++) {
         const char *name = options->entities[i].table;
-        struct found *found = find_configured(search, name);
-        if (found == NULL && head_entity_of_table(search->link, name) != NULL) {
+        struct found *found = find_configured(search, &options->entities[i]);
+        if (found == NULL && head_entity_configured(search->link, &options->entities[i]) != NULL) {
             continue; /* it was dropped: stands frozen */
         }
         if (found == NULL) {
@@ -186,13 +206,34 @@ static size_t count_untracked(struct search *search, const char ***ret_names, si
     return n;
 }
 
+/* One word of a command line that can be pasted into a shell. */
+static void append_quoted(struct buf *out, const char *text)
+{
+    buf_append_char(out, '\'');
+    for (; *text != '\0'; text++) {
+        buf_append_text(out, *text == '\'' ? "'\\''" : (char[]){*text, '\0'});
+    }
+    buf_append_char(out, '\'');
+}
+
 static bool refuse_untracked(struct search *search, const char *first, size_t n, struct lf_error *err)
 {
     const struct link_options *options = &search->link->options;
+    CLEANUP(buf_done) struct buf command = {0};
+    CLEANUP(buf_done) struct buf tables = {0};
+    buf_append_text(&command, "lakefeed track --source ");
+    append_quoted(&command, options->url);
+    for (size_t i = 0; i < options->nentities; i++) {
+        buf_printf(&tables, "%s%s", i > 0 ? "," : "", options->entities[i].table);
+    }
+    if (tables.len > 0) {
+        buf_append_text(&command, " --entities ");
+        append_quoted(&command, buf_text(&tables));
+    }
     return lf_error_set(err, LF_CONFIG, 0,
                         "changes of table %s%s are not tracked; nothing is installed in a source without being asked. "
-                        "Run: lakefeed track --source '%s'  (or add --track to this command)",
-                        first, n > 1 ? " and others" : "", options->url);
+                        "Add --track to this command, or run: %s",
+                        first, n > 1 ? " and others" : "", buf_text(&command));
 }
 
 /* Tables without change tracking: tracked now when that was asked for, else refused (named ones, or all of them) or left out. */
@@ -313,18 +354,28 @@ static bool start_versions(struct entity *entity, const struct found *found, con
     return true;
 }
 
+/* Asked for once: a link that is opened again after its first commit goes on. */
+static bool is_resynced(const struct link *link, const char *name)
+{
+    bool named = link->options.resync_all;
+    for (size_t i = 0; !named && i < link->options.nresync; i++) {
+        named = strcmp(link->options.resync[i], name) == 0;
+    }
+    return named && link->commits == 0;
+}
+
 static bool make_entity(struct search *search, const struct found *found, struct lf_error *err)
 {
     struct link *link = search->link;
     CLEANUP(buf_done) struct buf name = {0};
-    const struct model_entity *old = head_entity_of(link, &found->table);
+    const struct model_entity *old = head_entity_of(search, &found->table);
     TRY(name_entity(search, found, old, &name, err));
     struct entity *entity = entity_new(buf_text(&name), &found->table);
     add_entity(link, entity);
     entity->followed = true;
     const char *reason = old == NULL ? NULL : restart_reason(old, &found->table);
-    for (size_t i = 0; old != NULL && i < link->options.nresync; i++) {
-        reason = strcmp(link->options.resync[i], entity->name) == 0 ? "resync was asked for" : reason;
+    if (old != NULL && is_resynced(link, entity->name)) {
+        reason = "resync was asked for";
     }
     entity->reload_reason = text_copy(reason);
     return start_versions(entity, found, old, err);
@@ -333,7 +384,7 @@ static bool make_entity(struct search *search, const struct found *found, struct
 static bool is_wanted(const struct link *link, const struct model_entity *old)
 {
     for (size_t i = 0; i < link->options.nentities; i++) {
-        if (strcmp(link->options.entities[i].table, old->table) == 0) {
+        if (head_entity_configured(link, &link->options.entities[i]) == old) {
             return true;
         }
     }

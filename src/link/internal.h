@@ -177,8 +177,9 @@ bool advance_entity(struct advance *advance, struct lf_error *err) LF_MUST_CHECK
 /* snapshot.c */
 /* Cuts, merges, commits, acknowledges, collects. *ret_committed false: nothing had changed. */
 bool snapshot_run(struct link *link, bool *ret_committed, struct lf_error *err) LF_MUST_CHECK;
-/* Commit 1: the start cursor and all entities loading. */
-bool snapshot_first(struct link *link, struct lf_slice cursor, struct lf_error *err) LF_MUST_CHECK;
+/* A commit that goes on from the cursor of a new consumer, with what entities_choose demands: commit 1 with all entities loading, or
+ * a resync with all of them loading again. */
+bool snapshot_begin(struct link *link, struct lf_slice cursor, struct lf_error *err) LF_MUST_CHECK;
 /* Tells the source of the head's cursor. A failure is logged and repeated with the next commit. */
 void snapshot_acknowledge(struct link *link);
 

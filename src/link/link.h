@@ -45,6 +45,7 @@ struct link_options {
     size_t nentities;
     const char *const *resync; /* entities to be loaded again */
     size_t nresync;
+    bool resync_all;               /* all of them, from the end of the stream: the way out of LOST */
     bool track; /* install change tracking where it is missing */
     bool takeover;
     int64_t interval_ms;        /* between snapshots, at multiples in UTC */

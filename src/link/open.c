@@ -252,18 +252,29 @@ static bool check_files(struct link *link, struct lf_error *err)
     return true;
 }
 
-static bool open_stream(struct link *link, struct lf_error *err)
+/* A resync forgets where the source believes us to be. */
+static bool register_consumer(struct link *link, bool resync, struct lf_slice *ret_cursor, struct lf_error *err)
 {
     const struct model *head = committer_head(link->committer);
     struct lf_consumer consumer = link->consumer;
-    struct lf_slice cursor;
-    consumer.cursor = head == NULL ? (struct lf_slice){0} : model_bytes_slice(&head->cursor);
-    TRY(link->ops->register_consumer(link->session, &consumer, &cursor, err));
-    if (head == NULL) {
-        CLEANUP(buf_done) struct buf start = {0};
-        buf_append(&start, cursor.ptr, cursor.len);
-        TRY(snapshot_first(link, buf_slice(&start), err));
+    if (resync && !link->ops->unregister_consumer(link->session, &consumer, err) && err->kind != LF_NOT_FOUND) {
+        return false;
     }
+    if (head != NULL && !resync) {
+        consumer.cursor = model_bytes_slice(&head->cursor);
+    }
+    return link->ops->register_consumer(link->session, &consumer, ret_cursor, err);
+}
+
+static bool open_stream(struct link *link, struct lf_error *err)
+{
+    bool first = committer_head(link->committer) == NULL;
+    bool resync = !first && link->options.resync_all && link->commits == 0;
+    CLEANUP(buf_done) struct buf start = {0};
+    struct lf_slice cursor;
+    TRY(register_consumer(link, resync, &cursor, err));
+    buf_append(&start, cursor.ptr, cursor.len);
+    TRY(!(first || resync) || snapshot_begin(link, buf_slice(&start), err));
     TRY(feed_open(link, err));
     snapshot_acknowledge(link);
     return true;

@@ -264,14 +264,21 @@ bool snapshot_run(struct link *link, bool *ret_committed, struct lf_error *err)
     return ok;
 }
 
-bool snapshot_first(struct link *link, struct lf_slice cursor, struct lf_error *err)
+static struct model *first_model(const struct link *link)
 {
-    const struct spool_cut cut = {.cursor = cursor};
-    bool committed = false;
-    CLEANUP(model_free) struct model *next = mem_new(1, sizeof *next);
+    struct model *next = mem_new(1, sizeof *next);
     next->format = MODEL_FORMAT;
     next->name = text_copy("cdm");
     next->lake_id = text_copy(link->lake_id);
     next->source = text_copy(link->source);
+    return next;
+}
+
+bool snapshot_begin(struct link *link, struct lf_slice cursor, struct lf_error *err)
+{
+    const struct spool_cut cut = {.cursor = cursor};
+    const struct model *head = committer_head(link->committer);
+    bool committed = false;
+    CLEANUP(model_free) struct model *next = head == NULL ? first_model(link) : model_copy(head);
     return build_and_commit(link, &next, &cut, &committed, err);
 }
