@@ -10,6 +10,10 @@ if(Python3_FOUND AND EXISTS ${PROJECT_SOURCE_DIR}/scripts/check_layers.py)
     add_test(NAME check_layers COMMAND ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/scripts/check_layers.py)
     set_tests_properties(check_layers PROPERTIES LABELS lint)
 endif()
+if(Python3_FOUND AND EXISTS ${PROJECT_SOURCE_DIR}/scripts/generate_docs)
+    add_test(NAME generated_docs COMMAND ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/scripts/generate_docs --check)
+    set_tests_properties(generated_docs PROPERTIES LABELS lint)
+endif()
 
 # Doubles that several tests share. They bring no layer with them: a test links those of its own folder.
 file(GLOB fakes CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/fakes/*.c)

@@ -42,6 +42,11 @@ static void print_difference(const char *entity, const struct verify_difference 
     }
 }
 
+static const char *plural(uint64_t n, const char *one, const char *many)
+{
+    return n == 1 ? one : many;
+}
+
 static void print_entity(const struct verify_entity *entity)
 {
     for (size_t i = 0; i < entity->ndifferences; i++) {
@@ -55,14 +60,16 @@ static void print_entity(const struct verify_entity *entity)
         (void)printf("%s: not compared: %s\n", entity->name, entity->skipped);
         return;
     }
-    (void)printf("%s: %" PRIu64 " rows compared, ", entity->name, entity->rows);
+    (void)printf("%s: %" PRIu64 " %s compared, ", entity->name, entity->rows, plural(entity->rows, "row", "rows"));
     if (entity->difference_count == 0) {
         (void)printf("equal");
     } else {
-        (void)printf("%" PRIu64 " differences", entity->difference_count);
+        (void)printf("%" PRIu64 " %s", entity->difference_count,
+                     plural(entity->difference_count, "difference", "differences"));
     }
     if (entity->moving > 0) {
-        (void)printf("; %" PRIu64 " keys kept changing and were not compared", entity->moving);
+        (void)printf("; %" PRIu64 " %s kept changing and %s not compared", entity->moving,
+                     plural(entity->moving, "key", "keys"), plural(entity->moving, "was", "were"));
     }
     (void)putchar('\n');
 }
@@ -77,13 +84,15 @@ static void print_text(const struct verify_result *result)
         differences += result->entities[i].difference_count;
         skipped += result->entities[i].skipped != NULL;
     }
-    (void)printf("%s: %zu entities, %" PRIu64 " rows", result->equal ? "The lake equals the source" : "The lake differs from the source",
-                 result->nentities - skipped, rows);
+    size_t compared = result->nentities - skipped;
+    (void)printf("%s: %zu %s, %" PRIu64 " %s",
+                 result->equal ? "The lake equals the source" : "The lake differs from the source", compared,
+                 plural(compared, "entity", "entities"), rows, plural(rows, "row", "rows"));
     if (differences > 0) {
-        (void)printf(", %" PRIu64 " differences", differences);
+        (void)printf(", %" PRIu64 " %s", differences, plural(differences, "difference", "differences"));
     }
     if (skipped > 0) {
-        (void)printf("; %zu entities were not compared", skipped);
+        (void)printf("; %zu %s not compared", skipped, plural(skipped, "entity was", "entities were"));
     }
     (void)puts(".");
 }
@@ -160,7 +169,8 @@ static bool print_json(const struct verify_result *result, struct lf_error *err)
 
 /* ---- the verb ---- */
 
-static bool compare(struct cli *cli, const struct config_link *link, struct verify_result *ret_result, struct lf_error *err)
+static bool compare(struct cli *cli, const struct config_link *link, struct verify_result *ret_result,
+                    struct lf_error *err)
 {
     CLEANUP(lake_close) struct lake *lake = NULL;
     CLEANUP(text_free) char *folder = text_printf("%s/%s", cli->state, link->name);

@@ -135,6 +135,24 @@ bool entity_map_columns(struct entity *entity, const struct lf_schema *sent, str
     return true;
 }
 
+bool entity_sent_schema(const struct entity *entity, struct schema **ret_schema, struct lf_error *err)
+{
+    const struct schema *lake = entity_schema(entity);
+    struct lf_column *columns = mem_new(entity->nplace, sizeof *columns);
+    uint32_t *key = mem_new(lake->lf.nkey, sizeof *key);
+    struct lf_schema sent = {.columns = columns, .ncolumns = entity->nplace, .key = key, .nkey = lake->lf.nkey};
+    for (uint32_t i = 0; i < entity->nplace; i++) {
+        columns[i] = lake->lf.columns[entity->place[i]];
+        for (uint32_t k = 0; k < lake->lf.nkey; k++) {
+            key[k] = lake->lf.key[k] == entity->place[i] ? i : key[k];
+        }
+    }
+    bool ok = schema_new(&sent, lake->version + 1, ret_schema, err);
+    free(columns);
+    free(key);
+    return ok;
+}
+
 void entity_drop_chunks(struct link *link, struct entity *entity)
 {
     for (size_t i = 0; i < entity->nchunks; i++) {

@@ -117,19 +117,30 @@ static bool add_row(struct link *link, struct entity *entity, const struct lf_ev
 
 /* ---- shapes ---- */
 
-/* A load that starts from the source's shape alone. */
+/* A load that starts from the source's shape alone: what it sends now, without the columns that the lake keeps as dropped. */
+static bool reload_shape(struct entity *entity, const struct lf_schema *now, struct lf_error *err)
+{
+    const struct schema *lake = entity_schema(entity);
+    struct schema *schema = NULL;
+    if (now != NULL) {
+        TRY(schema_new(now, lake->version + 1, &schema, err));
+    } else {
+        TRY(entity_sent_schema(entity, &schema, err));
+        if (schema_same_shape(&schema->lf, &lake->lf)) {
+            schema_free(&schema);
+            return true;
+        }
+    }
+    entity_push_schema(entity, schema);
+    return entity_map_columns(entity, &schema->lf, err);
+}
+
 static bool add_reload(struct link *link, struct entity *entity, const struct lf_schema *now, const char *reason,
                        struct lf_error *err)
 {
-    struct schema *schema = NULL;
-    if (now != NULL) {
-        TRY(schema_new(now, entity_schema(entity)->version + 1, &schema, err));
-        entity_push_schema(entity, schema);
-        TRY(entity_map_columns(entity, now, err));
-        schema = schema_copy(schema);
-    }
+    TRY(reload_shape(entity, now, err));
     entity->muted = false;
-    add_event(link, entity, SPOOL_RELOAD, schema, LF_NONE, reason);
+    add_event(link, entity, SPOOL_RELOAD, schema_copy(entity_schema(entity)), LF_NONE, reason);
     return true;
 }
 

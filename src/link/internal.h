@@ -138,6 +138,8 @@ struct model_shape entity_shape(const struct schema *schema, const struct model_
 /* Which columns the stream sends, in its order; NULL: those of the newest version that are not dropped. SCHEMA: a column that the
  * newest version does not have. */
 bool entity_map_columns(struct entity *entity, const struct lf_schema *sent, struct lf_error *err) LF_MUST_CHECK;
+/* A new version: the columns that the stream sends, in its order, and nothing else. */
+bool entity_sent_schema(const struct entity *entity, struct schema **ret_schema, struct lf_error *err) LF_MUST_CHECK;
 /* Chunks at hand are abandoned. */
 void entity_drop_chunks(struct link *link, struct entity *entity);
 struct lf_table_state entity_state(const struct entity *entity); /* borrowed */

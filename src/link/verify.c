@@ -113,7 +113,8 @@ static bool read_model(struct verify *verify, struct lf_error *err)
         model = NULL;
         return true;
     }
-    return lf_error_set(err, LF_TRANSIENT, 0, "%s changed each of the %d times that it was read", LAKE_PATH_MODEL, READ_TRIES);
+    return lf_error_set(err, LF_TRANSIENT, 0, "%s changed each of the %d times that it was read", LAKE_PATH_MODEL,
+                        READ_TRIES);
 }
 
 static bool refresh_model(struct verify *verify, struct lf_error *err)
@@ -175,7 +176,8 @@ static char *reason_to_skip(const struct model_entity *entity)
 }
 
 /* Another load than before: other partitions, and perhaps other keys. */
-static void follow_load(struct verify *verify, struct verify_job *job, const struct model_entity *entity, struct buf *from)
+static void follow_load(struct verify *verify, struct verify_job *job, const struct model_entity *entity,
+                        struct buf *from)
 {
     const char *load_id = entity->load_id != NULL ? entity->load_id : "";
     if (job->load_id != NULL && strcmp(job->load_id, load_id) != 0) {
@@ -187,8 +189,8 @@ static void follow_load(struct verify *verify, struct verify_job *job, const str
     job->load_id = text_copy(load_id);
 }
 
-static bool react(struct verify *verify, struct verify_job *job, enum verify_outcome outcome, struct buf *from, bool *ret_end,
-                  struct lf_error *err)
+static bool react(struct verify *verify, struct verify_job *job, enum verify_outcome outcome, struct buf *from,
+                  bool *ret_end, struct lf_error *err)
 {
     switch (outcome) {
     case VERIFY_STALE:
@@ -211,7 +213,8 @@ static bool react(struct verify *verify, struct verify_job *job, enum verify_out
     }
 }
 
-static bool compare_step(struct verify *verify, struct verify_job *job, struct buf *from, bool *ret_end, struct lf_error *err)
+static bool compare_step(struct verify *verify, struct verify_job *job, struct buf *from, bool *ret_end,
+                         struct lf_error *err)
 {
     enum verify_outcome outcome;
     TRY(verify_check_cancelled(verify, err));
@@ -316,7 +319,8 @@ static bool run_rounds(struct verify *verify, struct lf_error *err)
 static bool open_session(struct verify *verify, struct lf_session **session, struct lf_error *err)
 {
     const struct verify_options *options = verify->options;
-    return options->ops->open(&verify->host, options->url, options->connector_options, options->nconnector_options, session, err);
+    return options->ops->open(&verify->host, options->url, options->connector_options, options->nconnector_options,
+                              session, err);
 }
 
 static bool check_identity(struct verify *verify, struct lf_error *err)
@@ -365,7 +369,8 @@ static bool open_all(struct verify *verify, struct lf_error *err)
 {
     if (!read_model(verify, err)) {
         return err->kind == LF_NOT_FOUND
-                   ? lf_error_set(err, LF_NOT_FOUND, 0, "there is no %s in the lake yet; lakefeed run makes it", LAKE_PATH_MODEL)
+                   ? lf_error_set(err, LF_NOT_FOUND, 0, "there is no %s in the lake yet; lakefeed run makes it",
+                                  LAKE_PATH_MODEL)
                    : false;
     }
     TRY(choose_entities(verify, err));
@@ -403,6 +408,7 @@ bool verify_run(const struct verify_options *options, struct verify_result *ret_
     TRY(run_rounds(&verify, err));
     verify.result.equal = true;
     for (size_t i = 0; i < verify.result.nentities; i++) {
+        verify_order_differences(&verify.result.entities[i]);
         verify.result.equal = verify.result.equal && verify.result.entities[i].difference_count == 0;
     }
     *ret_result = verify.result;

@@ -31,8 +31,8 @@ struct verify_difference {
 
 struct verify_entity {
     char *name;
-    uint64_t rows; /* compared */
-    struct verify_difference *differences; /* in key order within each round */
+    uint64_t rows;                         /* compared */
+    struct verify_difference *differences; /* rows before files */
     size_t ndifferences, differences_size;
     uint64_t difference_count; /* at least ndifferences */
     uint64_t moving;           /* keys that changed after every commit that was looked at, so were not compared */
@@ -57,15 +57,16 @@ struct verify_options {
     size_t memory_bytes;
     struct clock clock;
     struct random_source random;
-    bool (*cancelled)(void *context);               /* may be NULL */
-    void (*note)(void *context, const char *text);  /* what takes time just now; may be NULL */
-    void *context;                                  /* of both */
+    bool (*cancelled)(void *context);              /* may be NULL */
+    void (*note)(void *context, const char *text); /* what takes time just now; may be NULL */
+    void *context;                                 /* of both */
 };
 
 /* Kinds: NOT_FOUND: no model.json; CONFIG: no such entity, or the lake was made from another source; LOST: the source has no
  * changes after the cursor of the newest commit, so that nothing can be proved; CANCELLED; those of lake and source. The result is
  * only there on success. */
-bool verify_run(const struct verify_options *options, struct verify_result *ret_result, struct lf_error *err) LF_MUST_CHECK;
+bool verify_run(const struct verify_options *options, struct verify_result *ret_result,
+                struct lf_error *err) LF_MUST_CHECK;
 void verify_result_done(struct verify_result *result); /* for CLEANUP */
 
 #endif

@@ -91,10 +91,13 @@ static bool check_place(const struct lake_side *side, struct lf_error *err)
     const struct model_partition *partition = &side->range->entity->partitions[side->at];
     struct lf_slice key = buf_slice(&side->reader.key);
     struct lf_slice upper = upper_bound(side);
-    if (slice_compare(key, model_bytes_slice(&partition->first_key)) >= 0 && (upper.len == 0 || slice_compare(key, upper) < 0)) {
+    if (slice_compare(key, model_bytes_slice(&partition->first_key)) >= 0 &&
+        (upper.len == 0 || slice_compare(key, upper) < 0)) {
         return true;
     }
-    return lf_error_set(err, LF_DATA, 0, "partition %s, row %" PRIu64 ": the key lies outside of the partition's range; the file was altered",
+    return lf_error_set(err, LF_DATA, 0,
+                        "partition %s, row %" PRIu64
+                        ": the key lies outside of the partition's range; the file was altered",
                         partition->path, side->reader.csv.row_number);
 }
 
@@ -114,8 +117,8 @@ static bool read_ahead(struct lake_side *side, bool *ret_sound, struct lf_error 
 static void open_partition(struct lake_side *side)
 {
     const struct verify_range *range = side->range;
-    base_reader_init(&side->reader, range->verify->options->lake, &range->entity->partitions[side->at], range->schema, range->schema,
-                     BLOCK_BYTES);
+    base_reader_init(&side->reader, range->verify->options->lake, &range->entity->partitions[side->at], range->schema,
+                     range->schema, BLOCK_BYTES);
     side->open = true;
 }
 
@@ -233,7 +236,8 @@ static bool judge(struct walk *walk, int order, struct lf_error *err)
     walk->range->rows++;
     buf_reset(&walk->detail);
     if (order != 0) {
-        verify_detail_append(&walk->detail, order < 0 ? VERIFY_EXTRA : VERIFY_MISSING, 0, (struct lf_slice){0}, (struct lf_slice){0});
+        verify_detail_append(&walk->detail, order < 0 ? VERIFY_EXTRA : VERIFY_MISSING, 0, (struct lf_slice){0},
+                             (struct lf_slice){0});
     } else if (slice_equal(buf_slice(&walk->lake.row), walk->source_row)) {
         return true;
     } else {

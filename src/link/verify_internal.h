@@ -23,10 +23,10 @@ enum verify_todo { VERIFY_ALL, VERIFY_KEYS, VERIFY_NOTHING };
 struct verify_job {
     struct verify_entity *result;
     enum verify_todo todo;
-    bool whole;    /* the source gives no order: all partitions against one read */
-    char *load_id; /* of the partitions looked at; another one: from the start */
-    uint64_t commit; /* looked at last */
-    unsigned restarts; /* in this round */
+    bool whole;             /* the source gives no order: all partitions against one read */
+    char *load_id;          /* of the partitions looked at; another one: from the start */
+    uint64_t commit;        /* looked at last */
+    unsigned restarts;      /* in this round */
     struct sorter *pending; /* keys to compare in this round; only with VERIFY_KEYS */
     struct sorter_iterator *iterator;
     struct change head; /* of the iterator */
@@ -64,7 +64,7 @@ enum verify_outcome {
     VERIFY_DONE,
     VERIFY_STALE,    /* the commit is no longer the newest and its files are gone: again with a newer one */
     VERIFY_NEED_ALL, /* the source gives no order: all partitions at once */
-    VERIFY_BLOCKED   /* the source cannot be read in the shape of the commit; a newer one may bring the change. err tells why */
+    VERIFY_BLOCKED /* the source cannot be read in the shape of the commit; a newer one may bring the change. err tells why */
 };
 
 /* verify.c */
@@ -76,8 +76,9 @@ struct sorter *verify_sorter_new(const struct verify *verify);
 
 /* verify_range.c */
 /* Compares and settles the range that begins at *from, and moves *from to its end; *ret_end: that was the last one. */
-bool verify_next_range(struct verify *verify, struct verify_job *job, const struct model_entity *entity, struct buf *from,
-                       bool *ret_end, enum verify_outcome *ret_outcome, struct lf_error *err) LF_MUST_CHECK;
+bool verify_next_range(struct verify *verify, struct verify_job *job, const struct model_entity *entity,
+                       struct buf *from, bool *ret_end, enum verify_outcome *ret_outcome,
+                       struct lf_error *err) LF_MUST_CHECK;
 bool verify_pending_open(struct verify_job *job, struct lf_error *err) LF_MUST_CHECK;
 /* Moves to the first key at or after `key`. */
 bool verify_pending_seek(struct verify_job *job, struct lf_slice key, struct lf_error *err) LF_MUST_CHECK;
@@ -92,11 +93,14 @@ bool verify_settle(struct verify_range *range, struct lf_error *err) LF_MUST_CHE
 
 /* verify_result.c */
 /* The payload of a candidate; cells NULL where the row is missing on one side. */
-void verify_detail_append(struct buf *out, enum verify_kind kind, uint32_t column, struct lf_slice lake, struct lf_slice source);
-void verify_add_row(struct verify *verify, struct verify_entity *entity, const struct lf_schema *schema, struct lf_slice key,
-                    struct lf_slice detail);
+void verify_detail_append(struct buf *out, enum verify_kind kind, uint32_t column, struct lf_slice lake,
+                          struct lf_slice source);
+void verify_add_row(struct verify *verify, struct verify_entity *entity, const struct lf_schema *schema,
+                    struct lf_slice key, struct lf_slice detail);
 /* Once for each file. */
 void verify_add_file(struct verify *verify, struct verify_entity *entity, const char *path, const char *problem);
+/* Rows before files. */
+void verify_order_differences(struct verify_entity *entity);
 void verify_drop_differences(struct verify *verify, struct verify_entity *entity);
 
 #endif

@@ -89,8 +89,8 @@ static bool compare_and_settle(struct verify_range *range, enum verify_outcome *
     return true;
 }
 
-bool verify_next_range(struct verify *verify, struct verify_job *job, const struct model_entity *entity, struct buf *from,
-                       bool *ret_end, enum verify_outcome *ret_outcome, struct lf_error *err)
+bool verify_next_range(struct verify *verify, struct verify_job *job, const struct model_entity *entity,
+                       struct buf *from, bool *ret_end, enum verify_outcome *ret_outcome, struct lf_error *err)
 {
     CLEANUP(range_done) struct verify_range range = {.verify = verify, .job = job, .entity = entity};
     CLEANUP(buf_done) struct buf lo = {0};

@@ -33,7 +33,8 @@ static void append_clean(struct buf *out, struct lf_slice text)
     }
 }
 
-void verify_detail_append(struct buf *out, enum verify_kind kind, uint32_t column, struct lf_slice lake, struct lf_slice source)
+void verify_detail_append(struct buf *out, enum verify_kind kind, uint32_t column, struct lf_slice lake,
+                          struct lf_slice source)
 {
     buf_append_char(out, (char)kind);
     buf_append(out, &column, sizeof column);
@@ -44,7 +45,8 @@ void verify_detail_append(struct buf *out, enum verify_kind kind, uint32_t colum
 }
 
 /* NULL: only to be counted. Files are always kept: there are no more than the model names. */
-static struct verify_difference *add(struct verify *verify, struct verify_entity *entity, enum verify_kind kind, const char *key)
+static struct verify_difference *add(struct verify *verify, struct verify_entity *entity, enum verify_kind kind,
+                                     const char *key)
 {
     entity->difference_count++;
     if (verify->kept >= VERIFY_DIFFERENCES_MAX && kind != VERIFY_FILE) {
@@ -57,8 +59,8 @@ static struct verify_difference *add(struct verify *verify, struct verify_entity
     return difference;
 }
 
-void verify_add_row(struct verify *verify, struct verify_entity *entity, const struct lf_schema *schema, struct lf_slice key,
-                    struct lf_slice detail)
+void verify_add_row(struct verify *verify, struct verify_entity *entity, const struct lf_schema *schema,
+                    struct lf_slice key, struct lf_slice detail)
 {
     CLEANUP(buf_done) struct buf text = {0};
     const char *bytes = detail.ptr;
@@ -82,6 +84,22 @@ void verify_add_file(struct verify *verify, struct verify_entity *entity, const 
         }
     }
     add(verify, entity, VERIFY_FILE, path)->lake = text_copy(problem);
+}
+
+void verify_order_differences(struct verify_entity *entity)
+{
+    size_t n = 0;
+    struct verify_difference *ordered = mem_new(entity->ndifferences + 1, sizeof *ordered);
+    for (int files = 0; files <= 1; files++) {
+        for (size_t i = 0; i < entity->ndifferences; i++) {
+            if ((entity->differences[i].kind == VERIFY_FILE) == (files == 1)) {
+                ordered[n++] = entity->differences[i];
+            }
+        }
+    }
+    free(entity->differences);
+    entity->differences = ordered;
+    entity->differences_size = n + 1;
 }
 
 static void free_differences(struct verify_entity *entity)

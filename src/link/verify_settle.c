@@ -172,12 +172,14 @@ static void group_done(struct group *group)
 static void end_group(struct verify_range *range, struct group *group)
 {
     if (group->waiting) {
-        verify_add_row(range->verify, range->job->result, &range->schema->lf, buf_slice(&group->key), buf_slice(&group->detail));
+        verify_add_row(range->verify, range->job->result, &range->schema->lf, buf_slice(&group->key),
+                       buf_slice(&group->detail));
         group->waiting = false;
     }
 }
 
-static bool take_record(const struct stream *stream, struct group *group, const struct change *record, struct lf_error *err)
+static bool take_record(const struct stream *stream, struct group *group, const struct change *record,
+                        struct lf_error *err)
 {
     struct verify_range *range = stream->range;
     if (record->seq == SEQ_CHANGE) {

@@ -2,10 +2,10 @@
 #include "source/sqlite/moment.h"
 
 #include <stdint.h>
-#include <stdio.h>
 #include <string.h>
 
 #define DATE_LEN 10
+#define TIME_LEN 8
 #define DAY_MINUTES 1440
 
 struct text {
@@ -157,6 +157,32 @@ static bool shift_to_utc(struct moment *moment, int zone_minutes)
     return moment->year >= 1 && moment->year <= 9999;
 }
 
+static void put_two_digits(int value, char *out)
+{
+    out[0] = (char)('0' + value / 10);
+    out[1] = (char)('0' + value % 10);
+}
+
+static void put_date(const struct moment *moment, char *out)
+{
+    put_two_digits(moment->year / 100, out);
+    put_two_digits(moment->year % 100, out + 2);
+    put_two_digits(moment->month, out + 5);
+    put_two_digits(moment->day, out + 8);
+    out[4] = out[7] = '-';
+}
+
+/* HH:mm:ss[.f…] and a NUL. */
+static void put_time(const struct moment *moment, char *out)
+{
+    put_two_digits(moment->hour, out);
+    put_two_digits(moment->minute, out + 3);
+    put_two_digits(moment->second, out + 6);
+    out[2] = out[5] = ':';
+    out[TIME_LEN] = '.';
+    memcpy(out + TIME_LEN + (moment->fraction[0] != '\0'), moment->fraction, sizeof moment->fraction);
+}
+
 bool moment_is_date(const char *text, size_t len)
 {
     struct text rest = {text, len};
@@ -171,8 +197,7 @@ bool moment_time(const char *text, size_t len, char ret_text[MOMENT_TEXT_SIZE])
     if (!take_time(&rest, &moment) || rest.len > 0) {
         return false;
     }
-    (void)snprintf(ret_text, MOMENT_TEXT_SIZE, "%02d:%02d:%02d%s%s", moment.hour, moment.minute, moment.second,
-                   moment.fraction[0] != '\0' ? "." : "", moment.fraction);
+    put_time(&moment, ret_text);
     return true;
 }
 
@@ -194,8 +219,8 @@ bool moment_datetime(const char *text, size_t len, char ret_text[MOMENT_TEXT_SIZ
             return false;
         }
     }
-    (void)snprintf(ret_text, MOMENT_TEXT_SIZE, "%04d-%02d-%02dT%02d:%02d:%02d%s%s", moment.year, moment.month,
-                   moment.day, moment.hour, moment.minute, moment.second, moment.fraction[0] != '\0' ? "." : "",
-                   moment.fraction);
+    put_date(&moment, ret_text);
+    ret_text[DATE_LEN] = 'T';
+    put_time(&moment, ret_text + DATE_LEN + 1);
     return true;
 }
