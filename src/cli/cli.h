@@ -26,7 +26,7 @@
     X(json, FLAG, "json", NULL, "print the result as JSON") \
     X(state_dir, TEXT, "state-dir", "FOLDER", \
       "locks and temporary files (default: $STATE_DIRECTORY, /var/lib/lakefeed, XDG)") \
-    X(verbose, FLAG, "verbose", NULL, "log to a terminal too") \
+    X(verbose, FLAG, "verbose", NULL, "log every event to a terminal, instead of lines of progress") \
     X(help, FLAG, "help", NULL, "show this help")
 
 struct cli {
@@ -80,13 +80,18 @@ int cli_verify(struct cli *cli);
 int cli_version(struct cli *cli);
 
 /* Progress on a terminal, and the summary of a run. */
+struct progress_entity {
+    char *name;
+    uint64_t rows;
+    int64_t estimated, began_us, last_us;
+};
 struct progress {
     FILE *out;
-    bool live; /* a terminal: one line that moves */
-    char *entity;
-    int64_t began_us, shown_us, entity_began_us;
-    uint64_t rows, entity_rows, changes, written, kept, commits, skipped;
-    int64_t estimated;
+    bool live;                        /* a terminal: one line that moves while rows are read */
+    struct progress_entity *entities; /* read since the last commit */
+    size_t nentities, size;
+    int64_t began_us, shown_us;
+    uint64_t rows, changes, commits, skipped;
     struct clock clock;
 };
 void progress_init(struct progress *progress, FILE *out, bool live);

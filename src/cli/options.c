@@ -169,8 +169,8 @@ bool cli_prepare(struct cli *cli, struct lf_error *err)
     TRY(load_config(cli, err));
     TRY(app_state_dir(cli->state_dir, &cli->state, err));
     bool terminal = isatty(STDERR_FILENO) && !cli->config->log_json;
-    cli->log = log_new(STDERR_FILENO, terminal ? LOG_HUMAN : LOG_JSON, terminal && !cli->verbose ? LOG_WARN : LOG_INFO,
-                       &clock);
+    bool quiet = terminal && cli->once && !cli->verbose; /* lines of progress say it instead */
+    cli->log = log_new(STDERR_FILENO, terminal ? LOG_HUMAN : LOG_JSON, quiet ? LOG_ERROR : LOG_INFO, &clock);
     return true;
 }
 

@@ -42,46 +42,56 @@ static double seconds_since(const struct progress *progress, int64_t began_us)
     return seconds > 0.001 ? seconds : 0.001;
 }
 
-static void show_line(struct progress *progress, bool final)
+static void show_line(struct progress *progress, const struct progress_entity *entity, bool final)
 {
     char rows[32], rate[32], rest[64] = "";
-    double seconds = seconds_since(progress, progress->entity_began_us);
-    uint64_t per_second = (uint64_t)((double)progress->entity_rows / seconds);
-    if (!final && progress->estimated > (int64_t)progress->entity_rows && per_second > 0) {
-        uint64_t estimated = (uint64_t)progress->estimated;
-        (void)snprintf(rest, sizeof rest, "  %3" PRIu64 " %%  %" PRIu64 " s left",
-                       progress->entity_rows * 100 / estimated, (estimated - progress->entity_rows) / per_second + 1);
+    double seconds = (double)(entity->last_us - entity->began_us) / 1e6;
+    uint64_t per_second = (uint64_t)((double)entity->rows / (seconds > 0.001 ? seconds : 0.001));
+    if (!final && entity->estimated > (int64_t)entity->rows && per_second > 0) {
+        uint64_t estimated = (uint64_t)entity->estimated;
+        (void)snprintf(rest, sizeof rest, "  %3" PRIu64 " %%  %" PRIu64 " s left", entity->rows * 100 / estimated,
+                       (estimated - entity->rows) / per_second + 1);
     }
-    (void)fprintf(progress->out, "%s  %-24s %12s rows  %12s rows/s%s%s", progress->live ? "\r\033[K" : "",
-                  progress->entity, grouped(progress->entity_rows, rows), grouped(per_second, rate), rest,
-                  final ? "\n" : "");
+    (void)fprintf(progress->out, "%s  %-24s %12s rows  %12s rows/s%s%s", progress->live ? "\r\033[K" : "", entity->name,
+                  grouped(entity->rows, rows), grouped(per_second, rate), rest, final ? "\n" : "");
     (void)fflush(progress->out);
 }
 
-static void end_entity(struct progress *progress)
+static struct progress_entity *find_entity(struct progress *progress, const char *name)
 {
-    if (progress->entity != NULL && progress->live) {
-        show_line(progress, /* final= */ true);
+    for (size_t i = 0; i < progress->nentities; i++) {
+        if (strcmp(progress->entities[i].name, name) == 0) {
+            return &progress->entities[i];
+        }
     }
-    free(progress->entity);
-    progress->entity = NULL;
+    mem_grow(&progress->entities, &progress->size, progress->nentities + 1, sizeof *progress->entities);
+    progress->entities[progress->nentities] =
+        (struct progress_entity){.name = text_copy(name), .began_us = now_us(progress)};
+    return &progress->entities[progress->nentities++];
 }
 
-static void on_load(void *context, const char *entity, uint64_t rows, int64_t estimated_rows)
+static void end_entities(struct progress *progress)
+{
+    for (size_t i = 0; i < progress->nentities; i++) {
+        if (progress->live) {
+            show_line(progress, &progress->entities[i], /* final= */ true);
+        }
+        free(progress->entities[i].name);
+    }
+    progress->nentities = 0;
+}
+
+static void on_load(void *context, const char *name, uint64_t added, int64_t estimated_rows)
 {
     struct progress *progress = context;
-    if (progress->entity == NULL || strcmp(progress->entity, entity) != 0) {
-        end_entity(progress);
-        progress->entity = text_copy(entity);
-        progress->entity_began_us = now_us(progress);
-        progress->entity_rows = 0;
-    }
-    progress->rows += rows - (rows > progress->entity_rows ? progress->entity_rows : rows);
-    progress->entity_rows = rows;
-    progress->estimated = estimated_rows;
-    if (progress->live && now_us(progress) - progress->shown_us >= SHOW_EVERY_US) {
-        progress->shown_us = now_us(progress);
-        show_line(progress, /* final= */ false);
+    struct progress_entity *entity = find_entity(progress, name);
+    progress->rows += added;
+    entity->rows += added;
+    entity->estimated = estimated_rows;
+    entity->last_us = now_us(progress);
+    if (progress->live && entity->last_us - progress->shown_us >= SHOW_EVERY_US) {
+        progress->shown_us = entity->last_us;
+        show_line(progress, entity, /* final= */ false);
     }
 }
 
@@ -94,15 +104,13 @@ static void on_skipped(void *context, const char *table, const char *reason)
     }
 }
 
-static void on_committed(void *context, UNUSED const struct model *head, uint64_t changes, uint64_t written,
-                         uint64_t kept)
+static void on_committed(void *context, UNUSED const struct model *head, uint64_t changes, UNUSED uint64_t written,
+                         UNUSED uint64_t kept)
 {
     struct progress *progress = context;
-    end_entity(progress);
+    end_entities(progress);
     progress->commits++;
     progress->changes += changes;
-    progress->written += written;
-    progress->kept = kept;
 }
 
 struct link_observer progress_observer(struct progress *progress)
@@ -113,7 +121,9 @@ struct link_observer progress_observer(struct progress *progress)
 
 void progress_done(struct progress *progress)
 {
-    end_entity(progress);
+    end_entities(progress);
+    free(progress->entities);
+    progress->entities = NULL;
 }
 
 void progress_summary(struct progress *progress, const struct model *head, FILE *out)
@@ -137,7 +147,8 @@ void progress_summary(struct progress *progress, const struct model *head, FILE 
     (void)fprintf(out, "The lake holds %s rows in %zu entities, at source position %s.\n", grouped(sum, total),
                   head->nentities, head->cursor_text);
     if (progress->skipped > 0) {
-        (void)fprintf(out, "Tables left out: %" PRIu64 "; the log says why.\n", progress->skipped);
+        (void)fprintf(out, "Tables left out: %" PRIu64 "; %s.\n", progress->skipped,
+                      progress->live ? "the reasons stand above" : "the log says why");
     }
     for (size_t i = 0; frozen > 0 && i < head->nentities; i++) {
         if (head->entities[i].state == MODEL_ERROR) {

@@ -24,7 +24,7 @@ static int run(struct cli *cli, const struct app_options *what)
     struct lf_error err = {0};
     CLEANUP(progress_done) struct progress progress;
     bool terminal = isatty(STDERR_FILENO) && !cli->config->log_json;
-    progress_init(&progress, stderr, terminal);
+    progress_init(&progress, stderr, terminal && what->once && !cli->verbose);
     const struct app_options options = {
         .state_dir = cli->state,
         .log = cli->log,

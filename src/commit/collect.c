@@ -4,7 +4,7 @@
 #include "commit/committer.h"
 
 #define DAY_MS INT64_C(86400000)
-#define LISTED_MAX 100000u /* names on one list; the rest waits for the next one */
+#define LISTED_MAX 20000u /* names on one list; the rest waits for the next one */
 
 struct listing {
     struct committer *committer;

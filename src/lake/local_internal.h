@@ -40,7 +40,7 @@ struct local_temp {
     int fd;
     bool moved;
     uint64_t bytes;
-    struct sha256 *hash; /* of what was written */
+    struct sha256 *hash; /* of what was written; NULL: nobody asks for it */
     char name[LOCAL_TEMP_NAME_SIZE];
 };
 

@@ -76,6 +76,7 @@ static bool write_aside(struct local_lake *local, const char *path, const struct
     CLEANUP(local_temp_done) struct local_temp temp = {0};
     CLEANUP(text_free) char *block = mem_new(COPY_BLOCK, 1);
     TRY(local_temp_open(local, &temp, err));
+    temp.hash = sha256_new();
     size_t got = COPY_BLOCK;
     while (temp.bytes < content->bytes && got > 0) {
         uint64_t left = content->bytes - temp.bytes;

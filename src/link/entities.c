@@ -119,7 +119,8 @@ static const struct model_entity *head_entity_of(struct search *search, const st
 /* ---- choosing ---- */
 
 /* The entity of a configured table that has another name by now: it still has the name that the configuration gives it. */
-static const struct model_entity *head_entity_configured(const struct link *link, const struct link_entity_config *config)
+static const struct model_entity *head_entity_configured(const struct link *link,
+                                                         const struct link_entity_config *config)
 {
     const struct model_entity *old = head_entity_of_table(link, config->table);
     const struct model *head = committer_head(link->committer);

@@ -57,7 +57,6 @@ struct entity {
 
     struct entity_chunk *chunks; /* read and not yet committed */
     size_t nchunks, chunks_size;
-    uint64_t rows_loaded;
     atomic_uint next_partition; /* of the load in progress */
 };
 

@@ -26,8 +26,8 @@ struct link_entity_config {
 /* What a terminal wants to show. One call at a time, from any thread of the link. */
 struct link_observer {
     void *context;
-    void (*load)(void *context, const char *entity, uint64_t rows,
-                 int64_t estimated_rows); /* rows so far; -1: unknown */
+    /* `added` rows of an entity were read; it has about `estimated_rows`, -1: unknown. */
+    void (*load)(void *context, const char *entity, uint64_t added, int64_t estimated_rows);
     void (*skipped)(void *context, const char *table, const char *reason);
     /* A new head; `partitions` count files of this commit. */
     void (*committed)(void *context, const struct model *head, uint64_t changes, uint64_t written, uint64_t kept);
@@ -45,8 +45,8 @@ struct link_options {
     size_t nentities;
     const char *const *resync; /* entities to be loaded again */
     size_t nresync;
-    bool resync_all;               /* all of them, from the end of the stream: the way out of LOST */
-    bool track; /* install change tracking where it is missing */
+    bool resync_all; /* all of them, from the end of the stream: the way out of LOST */
+    bool track;      /* install change tracking where it is missing */
     bool takeover;
     int64_t interval_ms;        /* between snapshots, at multiples in UTC */
     int64_t cursor_interval_ms; /* between cursor-only commits of an idle link */

@@ -103,10 +103,8 @@ static void reading_progress(void *context, uint64_t rows)
     struct link *link = reading->link;
     const struct link_observer *observer = &link->options.observer;
     pthread_mutex_lock(&link->observing);
-    reading->entity->rows_loaded += rows;
     if (observer->load != NULL) {
-        observer->load(observer->context, reading->entity->name, reading->entity->rows_loaded,
-                       reading->entity->estimated_rows);
+        observer->load(observer->context, reading->entity->name, rows, reading->entity->estimated_rows);
     }
     pthread_mutex_unlock(&link->observing);
 }

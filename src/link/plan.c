@@ -70,7 +70,6 @@ bool loader_plan(struct link *link, struct entity *entity, const struct schema *
     }
     *ret_load = load;
     load = NULL;
-    entity->rows_loaded = 0;
     entity->next_partition = 1;
     return true;
 }

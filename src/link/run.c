@@ -6,7 +6,7 @@
 #define RETRY_MIN_MS 1000
 #define RETRY_MAX_MS 60000
 #define STALL_MS 250
-#define STALLS_MAX 240
+#define STALLS_MAX 80
 #define FROZEN_RETRY_MS 600000
 
 bool link_step_feed(struct link *link, int wait_ms, bool *ret_any, struct lf_error *err)

@@ -4,11 +4,14 @@
 #include "base/macros.h"
 #include "lake/path.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define ROUNDS_MAX 10
 #define RESTARTS_MAX 10u
+#define BUSY_MAX 30u
+#define BUSY_WAIT_MS 500
 #define READ_TRIES 10
 #define POLL_MS 200
 #define COMMIT_WAIT_MS 15000
@@ -193,6 +196,12 @@ static bool react(struct verify *verify, struct verify_job *job, enum verify_out
                   bool *ret_end, struct lf_error *err)
 {
     switch (outcome) {
+    case VERIFY_BUSY:
+        if (++job->busy > BUSY_MAX) {
+            return false;
+        }
+        verify->options->clock.sleep_ms(verify->options->clock.context, BUSY_WAIT_MS);
+        return job->todo == VERIFY_ALL || verify_pending_open(job, err);
     case VERIFY_STALE:
         job->restarts++;
         return job->todo == VERIFY_ALL || verify_pending_open(job, err);
@@ -255,7 +264,7 @@ static bool job_end_round(struct verify_job *job, struct lf_error *err)
 static bool compare_entity(struct verify *verify, struct verify_job *job, struct lf_error *err)
 {
     CLEANUP(buf_done) struct buf from = {0};
-    job->restarts = 0;
+    job->restarts = job->busy = 0;
     set_skipped(job, NULL);
     TRY(job->todo != VERIFY_KEYS || verify_pending_open(job, err));
     for (bool end = false; !end;) {
@@ -345,6 +354,7 @@ static bool is_wanted(const struct verify_options *options, const char *entity)
 static bool choose_entities(struct verify *verify, struct lf_error *err)
 {
     const struct verify_options *options = verify->options;
+    assert(verify->model != NULL);
     for (size_t i = 0; i < options->nentities; i++) {
         if (model_find(verify->model, options->entities[i]) == NULL) {
             return lf_error_set(err, LF_CONFIG, 0, "the lake has no entity %s", options->entities[i]);

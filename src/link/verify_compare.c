@@ -175,8 +175,9 @@ static void walk_done(struct walk *walk)
 /* What a reader of the source's rows answers when the table is not what the commit says, or holds a row that cannot be taken. */
 static bool block_or_fail(const struct lf_error *err, enum verify_outcome *ret_outcome)
 {
-    *ret_outcome = VERIFY_BLOCKED;
-    return err->kind == LF_SCHEMA || err->kind == LF_NOT_FOUND || err->kind == LF_DATA || err->kind == LF_LIMIT;
+    bool busy = err->kind == LF_TRANSIENT || err->kind == LF_THROTTLED;
+    *ret_outcome = busy ? VERIFY_BUSY : VERIFY_BLOCKED;
+    return busy || err->kind == LF_SCHEMA || err->kind == LF_NOT_FOUND || err->kind == LF_DATA || err->kind == LF_LIMIT;
 }
 
 static bool next_source(struct walk *walk, enum verify_outcome *ret_outcome, struct lf_error *err)

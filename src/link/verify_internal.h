@@ -23,11 +23,11 @@ enum verify_todo { VERIFY_ALL, VERIFY_KEYS, VERIFY_NOTHING };
 struct verify_job {
     struct verify_entity *result;
     enum verify_todo todo;
-    bool whole;             /* the source gives no order: all partitions against one read */
-    char *load_id;          /* of the partitions looked at; another one: from the start */
-    uint64_t commit;        /* looked at last */
-    unsigned restarts;      /* in this round */
-    struct sorter *pending; /* keys to compare in this round; only with VERIFY_KEYS */
+    bool whole;              /* the source gives no order: all partitions against one read */
+    char *load_id;           /* of the partitions looked at; another one: from the start */
+    uint64_t commit;         /* looked at last */
+    unsigned restarts, busy; /* in this round */
+    struct sorter *pending;  /* keys to compare in this round; only with VERIFY_KEYS */
     struct sorter_iterator *iterator;
     struct change head; /* of the iterator */
     bool has_head;
@@ -64,6 +64,7 @@ enum verify_outcome {
     VERIFY_DONE,
     VERIFY_STALE,    /* the commit is no longer the newest and its files are gone: again with a newer one */
     VERIFY_NEED_ALL, /* the source gives no order: all partitions at once */
+    VERIFY_BUSY,     /* the source is locked or hurried: the same again a little later. err tells why */
     VERIFY_BLOCKED /* the source cannot be read in the shape of the commit; a newer one may bring the change. err tells why */
 };
 

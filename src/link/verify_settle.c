@@ -134,17 +134,21 @@ static bool read_stream(struct stream *stream, struct lf_error *err)
     return check_catalog(stream, err);
 }
 
-/* The daemon commits, and only then does the source forget. So with the commit still the newest, the changes are lost for good. */
-static bool judge_lost(struct stream *stream, struct lf_error *err)
+/* A stream that cannot be read now is tried again in the next round. Changes that are gone are lost for good only while the commit is
+ * still the newest, since a daemon commits before the source forgets. */
+static bool judge_failure(struct stream *stream, struct lf_error *err)
 {
     struct lf_error lost = *err;
     bool moved = false;
+    stream->unclear = true;
+    if (lost.kind == LF_TRANSIENT || lost.kind == LF_THROTTLED) {
+        return true;
+    }
     if (lost.kind != LF_LOST) {
         return false;
     }
     TRY(verify_model_moved(stream->range->verify, &moved, err));
     *err = lost;
-    stream->unclear = true;
     return moved;
 }
 
@@ -222,6 +226,6 @@ bool verify_settle(struct verify_range *range, struct lf_error *err)
 {
     CLEANUP(stream_done) struct stream stream = {.range = range, .ops = range->verify->options->ops};
     map_key(&stream);
-    TRY(read_stream(&stream, err) || judge_lost(&stream, err));
+    TRY(read_stream(&stream, err) || judge_failure(&stream, err));
     return decide(&stream, err);
 }

@@ -3,7 +3,7 @@
 
 #define DELAY_MIN_MS 1000
 #define DELAY_MAX_MS 60000
-#define IMPATIENT_FAILURES 5u
+#define IMPATIENT_FAILURES 3u
 
 /* AUTH and NOT_FOUND pass when somebody mends a right or a mount: a daemon waits for that. */
 static bool may_pass(enum lf_error_kind kind, bool patient)

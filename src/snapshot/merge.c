@@ -300,7 +300,7 @@ static bool joins_next(const struct merge *merge, const struct model_partition *
 {
     uint64_t target = merge->options->target->partition_bytes;
     uint64_t bytes = partition_writer_open_bytes(&merge->writer);
-    return merge->found == NULL && next != NULL && bytes < target / 4 && bytes + next->bytes <= target;
+    return merge->found == NULL && next != NULL && bytes > 0 && bytes < target / 4 && bytes + next->bytes <= target;
 }
 
 static struct bound upper_bound(const struct merge *merge, const struct model_partition *next)

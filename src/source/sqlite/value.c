@@ -69,23 +69,23 @@ static size_t print_real(double number, char ret_text[REAL_TEXT_SIZE])
     return strlen(ret_text);
 }
 
-static const char *take_text(struct lf_cell *cell, sqlite3_stmt *stmt, int column, struct arena *arena)
+static const char *take_text(struct lf_cell *cell, sqlite3_value *value, struct arena *arena)
 {
-    const unsigned char *text = sqlite3_column_text(stmt, column);
-    size_t len = (size_t)sqlite3_column_bytes(stmt, column);
+    const unsigned char *text = sqlite3_value_text(value);
+    size_t len = (size_t)sqlite3_value_bytes(value);
     const char *why = check_utf8(text, len);
     return why != NULL ? why : set_bytes(cell, arena, text, len);
 }
 
 /* STRING and JSON: numbers are written out where the column may hold them. A key without a declared type could hold 5 and
  * '5' as two keys, so there it must be text. */
-static const char *take_any(struct lf_cell *cell, const struct column_type *type, bool key, sqlite3_stmt *stmt,
-                            int column, struct arena *arena)
+static const char *take_any(struct lf_cell *cell, const struct column_type *type, bool key, sqlite3_value *value,
+                            struct arena *arena)
 {
     char text[REAL_TEXT_SIZE];
-    int class = sqlite3_column_type(stmt, column);
+    int class = sqlite3_value_type(value);
     if (class == SQLITE_TEXT) {
-        return take_text(cell, stmt, column, arena);
+        return take_text(cell, value, arena);
     }
     if (class == SQLITE_BLOB) {
         return "is a blob, not text";
@@ -94,32 +94,32 @@ static const char *take_any(struct lf_cell *cell, const struct column_type *type
         return "is a number, not text (a key column without a declared type must hold one kind of value)";
     }
     if (class == SQLITE_FLOAT) {
-        return set_bytes(cell, arena, text, print_real(sqlite3_column_double(stmt, column), text));
+        return set_bytes(cell, arena, text, print_real(sqlite3_value_double(value), text));
     }
-    int len = snprintf(text, sizeof text, "%" PRId64, (int64_t)sqlite3_column_int64(stmt, column));
+    int len = snprintf(text, sizeof text, "%" PRId64, (int64_t)sqlite3_value_int64(value));
     return set_bytes(cell, arena, text, (size_t)len);
 }
 
-static const char *take_integer(struct lf_cell *cell, sqlite3_stmt *stmt, int column, bool boolean)
+static const char *take_integer(struct lf_cell *cell, sqlite3_value *value, bool boolean)
 {
-    if (sqlite3_column_type(stmt, column) != SQLITE_INTEGER) {
+    if (sqlite3_value_type(value) != SQLITE_INTEGER) {
         return boolean ? "is neither 0 nor 1" : "is no integer";
     }
     cell->state = LF_CELL_VALUE;
-    cell->i = sqlite3_column_int64(stmt, column);
+    cell->i = sqlite3_value_int64(value);
     return boolean && cell->i != 0 && cell->i != 1 ? "is neither 0 nor 1" : NULL;
 }
 
-static const char *take_double(struct lf_cell *cell, sqlite3_stmt *stmt, int column)
+static const char *take_double(struct lf_cell *cell, sqlite3_value *value)
 {
-    int class = sqlite3_column_type(stmt, column);
+    int class = sqlite3_value_type(value);
     if (class != SQLITE_FLOAT && class != SQLITE_INTEGER) {
         return "is no number";
     }
     cell->state = LF_CELL_VALUE;
-    cell->d = sqlite3_column_double(stmt, column);
+    cell->d = sqlite3_value_double(value);
     if (class == SQLITE_INTEGER) {
-        int64_t exact = sqlite3_column_int64(stmt, column);
+        int64_t exact = sqlite3_value_int64(value);
         if (cell->d >= 0x1p63 || (int64_t)cell->d != exact) {
             return "is an integer that a double cannot hold";
         }
@@ -127,15 +127,15 @@ static const char *take_double(struct lf_cell *cell, sqlite3_stmt *stmt, int col
     return NULL;
 }
 
-static const char *take_binary(struct lf_cell *cell, const struct column_type *type, sqlite3_stmt *stmt, int column,
+static const char *take_binary(struct lf_cell *cell, const struct column_type *type, sqlite3_value *value,
                                struct arena *arena)
 {
-    int class = sqlite3_column_type(stmt, column);
+    int class = sqlite3_value_type(value);
     if (class != SQLITE_BLOB && !(class == SQLITE_TEXT && type->configured)) {
         return "is no blob";
     }
-    const void *bytes = sqlite3_column_blob(stmt, column);
-    return set_bytes(cell, arena, bytes != NULL ? bytes : "", (size_t)sqlite3_column_bytes(stmt, column));
+    const void *bytes = sqlite3_value_blob(value);
+    return set_bytes(cell, arena, bytes != NULL ? bytes : "", (size_t)sqlite3_value_bytes(value));
 }
 
 static bool is_guid(const char *text, size_t len)
@@ -169,13 +169,13 @@ static const char *take_date(struct lf_cell *cell, bool key, const char *at, siz
 }
 
 /* GUID and the ISO types: text of a given form. */
-static const char *take_form(struct lf_cell *cell, enum lf_type type, bool key, sqlite3_stmt *stmt, int column,
+static const char *take_form(struct lf_cell *cell, enum lf_type type, bool key, sqlite3_value *value,
                              struct arena *arena)
 {
     char moment[MOMENT_TEXT_SIZE];
-    bool text = sqlite3_column_type(stmt, column) == SQLITE_TEXT;
-    const char *at = text ? (const char *)sqlite3_column_text(stmt, column) : "";
-    size_t len = text ? (size_t)sqlite3_column_bytes(stmt, column) : 0;
+    bool text = sqlite3_value_type(value) == SQLITE_TEXT;
+    const char *at = text ? (const char *)sqlite3_value_text(value) : "";
+    size_t len = text ? (size_t)sqlite3_value_bytes(value) : 0;
     switch (type) {
     case LF_TYPE_GUID:
         return is_guid(at, len) ? set_bytes(cell, arena, at, len) : "is no UUID of 36 characters";
@@ -191,10 +191,13 @@ static const char *take_form(struct lf_cell *cell, enum lf_type type, bool key, 
     }
 }
 
+/* The functions for values cost less than those for columns, which look for the column, its error and a mutex each time;
+ * they may be used on it because no other thread uses the connection. */
 const char *value_to_cell(const struct column_type *type, bool key, sqlite3_stmt *stmt, int column, struct arena *arena,
                           struct lf_cell *ret_cell)
 {
-    if (sqlite3_column_type(stmt, column) == SQLITE_NULL) {
+    sqlite3_value *value = sqlite3_column_value(stmt, column);
+    if (sqlite3_value_type(value) == SQLITE_NULL) {
         ret_cell->state = LF_CELL_NULL;
         ret_cell->i = 0;
         return key ? "is NULL in a key" : NULL;
@@ -202,16 +205,16 @@ const char *value_to_cell(const struct column_type *type, bool key, sqlite3_stmt
     switch (type->type) {
     case LF_TYPE_BOOLEAN:
     case LF_TYPE_INT64:
-        return take_integer(ret_cell, stmt, column, type->type == LF_TYPE_BOOLEAN);
+        return take_integer(ret_cell, value, type->type == LF_TYPE_BOOLEAN);
     case LF_TYPE_DOUBLE:
-        return take_double(ret_cell, stmt, column);
+        return take_double(ret_cell, value);
     case LF_TYPE_BINARY:
-        return take_binary(ret_cell, type, stmt, column, arena);
+        return take_binary(ret_cell, type, value, arena);
     case LF_TYPE_STRING:
     case LF_TYPE_JSON:
-        return take_any(ret_cell, type, key, stmt, column, arena);
+        return take_any(ret_cell, type, key, value, arena);
     default:
-        return take_form(ret_cell, type->type, key, stmt, column, arena);
+        return take_form(ret_cell, type->type, key, value, arena);
     }
 }
 
