@@ -10,7 +10,6 @@
 
 #define ROUNDS_MAX 10
 #define RESTARTS_MAX 10u
-#define BUSY_MAX 30u
 #define BUSY_WAIT_MS 500
 #define READ_TRIES 10
 #define POLL_MS 200
@@ -48,6 +47,13 @@ bool verify_check_cancelled(const struct verify *verify, struct lf_error *err)
     const struct verify_options *options = verify->options;
     return options->cancelled == NULL || !options->cancelled(options->context) ||
            lf_error_set(err, LF_CANCELLED, 0, "stopped on request");
+}
+
+bool verify_wait_while_busy(const struct verify *verify, struct lf_error *err)
+{
+    TRY(verify_check_cancelled(verify, err));
+    verify->options->clock.sleep_ms(verify->options->clock.context, BUSY_WAIT_MS);
+    return true;
 }
 
 int64_t verify_monotonic_ms(const struct verify *verify)
@@ -197,10 +203,10 @@ static bool react(struct verify *verify, struct verify_job *job, enum verify_out
 {
     switch (outcome) {
     case VERIFY_BUSY:
-        if (++job->busy > BUSY_MAX) {
+        if (++job->busy > VERIFY_BUSY_MAX) {
             return false;
         }
-        verify->options->clock.sleep_ms(verify->options->clock.context, BUSY_WAIT_MS);
+        TRY(verify_wait_while_busy(verify, err));
         return job->todo == VERIFY_ALL || verify_pending_open(job, err);
     case VERIFY_STALE:
         job->restarts++;

@@ -17,6 +17,8 @@
 #include "data/sorter_run.h"
 #include "link/verify.h"
 
+#define VERIFY_BUSY_MAX 30u /* times that a locked source is waited for */
+
 enum verify_todo { VERIFY_ALL, VERIFY_KEYS, VERIFY_NOTHING };
 
 /* One entity over all rounds. Keys live in sorters, so that their number is bounded by the disk alone. */
@@ -70,6 +72,7 @@ enum verify_outcome {
 
 /* verify.c */
 bool verify_check_cancelled(const struct verify *verify, struct lf_error *err) LF_MUST_CHECK;
+bool verify_wait_while_busy(const struct verify *verify, struct lf_error *err) LF_MUST_CHECK;
 int64_t verify_monotonic_ms(const struct verify *verify);
 /* Whether model.json is another one by now. */
 bool verify_model_moved(const struct verify *verify, bool *ret_moved, struct lf_error *err) LF_MUST_CHECK;

@@ -134,22 +134,34 @@ static bool read_stream(struct stream *stream, struct lf_error *err)
     return check_catalog(stream, err);
 }
 
-/* A stream that cannot be read now is tried again in the next round. Changes that are gone are lost for good only while the commit is
- * still the newest, since a daemon commits before the source forgets. */
-static bool judge_failure(struct stream *stream, struct lf_error *err)
+/* Changes that are gone are lost for good only while the commit is still the newest: a daemon commits before the source forgets. */
+static bool judge_lost(struct stream *stream, struct lf_error *err)
 {
     struct lf_error lost = *err;
     bool moved = false;
-    stream->unclear = true;
-    if (lost.kind == LF_TRANSIENT || lost.kind == LF_THROTTLED) {
-        return true;
-    }
     if (lost.kind != LF_LOST) {
         return false;
     }
     TRY(verify_model_moved(stream->range->verify, &moved, err));
     *err = lost;
+    stream->unclear = true;
     return moved;
+}
+
+/* From the cursor again while the source is locked or hurried; keys that come twice do no harm. */
+static bool read_patiently(struct stream *stream, struct lf_error *err)
+{
+    const struct verify *verify = stream->range->verify;
+    for (unsigned i = 0; !read_stream(stream, err); i++) {
+        if (i == VERIFY_BUSY_MAX || (err->kind != LF_TRANSIENT && err->kind != LF_THROTTLED)) {
+            return judge_lost(stream, err);
+        }
+        stream->ops->changes_close(stream->changes);
+        stream->changes = NULL;
+        stream->passed = false;
+        TRY(verify_wait_while_busy(verify, err));
+    }
+    return true;
 }
 
 static bool hand_on(struct verify_range *range, struct lf_slice key, struct lf_error *err)
@@ -226,6 +238,6 @@ bool verify_settle(struct verify_range *range, struct lf_error *err)
 {
     CLEANUP(stream_done) struct stream stream = {.range = range, .ops = range->verify->options->ops};
     map_key(&stream);
-    TRY(read_stream(&stream, err) || judge_failure(&stream, err));
+    TRY(read_patiently(&stream, err));
     return decide(&stream, err);
 }
