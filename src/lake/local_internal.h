@@ -12,6 +12,7 @@
 #include "lake/path.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <time.h>
 
 #define LOCAL_TMP "_lakefeed/tmp"
@@ -31,6 +32,7 @@ struct local_lake {
     char **durable; /* folders that this process has synced into their parents */
     size_t ndurable;
     size_t durable_cap;
+    atomic_bool root_synced; /* the names in the root, model.json among them, are durable as far as we know */
 };
 
 /* A file aside in LOCAL_TMP, flocked while its writer lives; removed by local_temp_done unless it was moved. */

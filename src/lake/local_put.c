@@ -141,6 +141,7 @@ static bool confirm_replaced(const struct local_temp *temp, int folder_fd, const
 {
     struct local_version found = {0};
     struct stat ours;
+    atomic_store(&temp->lake->root_synced, false);
     if (!local_sync(temp->lake, folder_fd, path, err) || !local_version_read(temp->lake, path, &found, err)) {
         err->kind = LF_TRANSIENT;
         return false;
@@ -149,6 +150,7 @@ static bool confirm_replaced(const struct local_temp *temp, int folder_fd, const
         return lf_error_set(err, LF_TRANSIENT, 0, "%s was replaced again at once by somebody who ignores the lock",
                             path);
     }
+    atomic_store(&temp->lake->root_synced, true);
     memcpy(ret_etag, found.etag, LAKE_ETAG_SIZE);
     return true;
 }

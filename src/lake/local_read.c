@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #define HASH_BLOCK ((size_t)64 << 10)
@@ -82,9 +83,22 @@ bool local_version_read(const struct local_lake *local, const char *path, struct
     return fill_version(fd, path, ret_version, err);
 }
 
+/* A name that a power cut could still take back must not be believed: whoever finds its own commit in model.json goes on to tell the
+ * source. So what stands in the root is made durable before it is looked at, once after the start and after each failed sync. */
+static bool settle_root(struct local_lake *local, const char *path, struct lf_error *err)
+{
+    if (strchr(path, '/') != NULL || atomic_load(&local->root_synced)) {
+        return true;
+    }
+    TRY(local_sync(local, local->root_fd, path, err));
+    atomic_store(&local->root_synced, true);
+    return true;
+}
+
 bool local_stat(struct lake *lake, const char *path, struct lake_stat *ret_stat, struct lf_error *err)
 {
     struct local_version version;
+    TRY(settle_root(local_of(lake), path, err));
     TRY(local_version_read(local_of(lake), path, &version, err));
     if (!version.exists) {
         return lf_error_set(err, LF_NOT_FOUND, ENOENT, "%s does not exist in the lake %s", path, local_of(lake)->root);
@@ -99,6 +113,7 @@ bool local_read_range(struct lake *lake, const char *path, uint64_t offset, void
 {
     CLEANUP(fd_close) int fd = -1;
     struct stat status = {0};
+    TRY(settle_root(local_of(lake), path, err));
     TRY(open_object(local_of(lake), path, &fd, &status, err));
     if (offset >= (uint64_t)status.st_size) {
         *ret_len = 0;

@@ -39,7 +39,7 @@ def transfer(db, dice):
 
 def tag(db, dice):
     key, name = dice.randrange(60), dice.choice(["", "a", "b"]) + str(dice.randrange(40))
-    db.execute(dice.choice(["INSERT OR REPLACE INTO tag VALUES(?1, ?2, 'r')", "UPDATE OR REPLACE tag SET name = ?2 WHERE id = ?1",
+    db.execute(dice.choice(["INSERT OR REPLACE INTO tag(id, name, note) VALUES(?1, ?2, 'r')", "UPDATE OR REPLACE tag SET name = ?2 WHERE id = ?1",
                             "UPDATE OR REPLACE tag SET id = ?1 WHERE name = ?2", "DELETE FROM tag WHERE id = ?1 OR name = ?2",
                             "UPDATE tag SET note = CASE WHEN note IS NULL THEN '' END WHERE id >= ?1 AND name > ?2"]), (key, name))
 

@@ -26,6 +26,7 @@ struct lf_changes {
     bool broken;        /* failed inside a transaction whose token was told; only a new reader can go on */
     bool wal;
     int64_t data_version;
+    int64_t quiet_until_ms; /* nobody had written at the last poll: the next one is due then */
     int64_t schema_version;
     int64_t locked_since_ms; /* 0: not locked */
     size_t nlookups;
@@ -377,6 +378,7 @@ static bool poll(struct lf_changes *changes, struct lf_error *err)
         TRY(connection_check_file(connection, err));
         TRY(sql_get_int(connection, "PRAGMA main.data_version", 0, &version, err));
         if (version == changes->data_version) {
+            changes->quiet_until_ms = session_monotonic_ms() + connection->session->poll_interval_ms;
             return true;
         }
     } else if (!changes->connection.in_transaction) {
@@ -392,12 +394,25 @@ static bool poll(struct lf_changes *changes, struct lf_error *err)
 
 static bool poll_or_pass(struct lf_changes *changes, struct lf_error *err)
 {
-    TRY(session_check(changes->connection.session, err));
     if (poll(changes, err)) {
         return true;
     }
     changes->data_version = -1;
     return pass_over_lock(changes, err);
+}
+
+/* The host waits in shorter steps than the database is to be polled in; without a wait it wants an answer. */
+static bool poll_is_due(const struct lf_changes *changes, int wait_ms)
+{
+    return wait_ms <= 0 || session_monotonic_ms() >= changes->quiet_until_ms;
+}
+
+static void wait_for_poll(const struct lf_changes *changes, int64_t left_ms)
+{
+    struct lf_session *session = changes->connection.session;
+    int64_t due_ms = changes->quiet_until_ms - session_monotonic_ms();
+    due_ms = due_ms > 0 ? due_ms : session->poll_interval_ms;
+    session_wait(session, left_ms < due_ms ? left_ms : due_ms);
 }
 
 bool changes_op_next(struct lf_changes *changes, int wait_ms, struct lf_batch *ret_batch, struct lf_error *err)
@@ -410,14 +425,15 @@ bool changes_op_next(struct lf_changes *changes, int wait_ms, struct lf_batch *r
                             "%s: reading changes failed before; it begins again at the last cursor", session->path);
     }
     for (;;) {
-        TRY(poll_or_pass(changes, err));
+        TRY(session_check(session, err));
+        TRY(!poll_is_due(changes, wait_ms) || poll_or_pass(changes, err));
         int64_t left = until - session_monotonic_ms();
         bool going_on = changes->reading && changes->locked_since_ms == 0;
         if (changes->batch.count > 0 || (left <= 0 && !going_on)) {
             break;
         }
         if (!going_on) {
-            session_wait(session, left < session->poll_interval_ms ? left : session->poll_interval_ms);
+            wait_for_poll(changes, left);
         }
     }
     *ret_batch = (struct lf_batch){changes->batch.events, changes->batch.count};

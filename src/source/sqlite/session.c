@@ -11,7 +11,7 @@
 
 #define SCHEME "sqlite:"
 #define BUSY_MS 100
-#define WAIT_STEP_MS 50    /* how late a cancelled host is noticed */
+#define WAIT_STEP_MS 200   /* how late a cancelled host is noticed */
 #define PROGRESS_OPS 20000 /* virtual machine steps between two looks at the stop flag */
 #define POLL_DEFAULT_MS 1000
 
