@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/utf8.h"
 
+#include "base/buf.h"
+
 #include <stdint.h>
+#include <string.h>
 
 /* Lead bytes with the range of their second byte; later bytes are always 80..BF. */
 struct lead {
@@ -59,4 +62,19 @@ bool utf8_valid(const char *ptr, size_t len)
         at += n;
     }
     return true;
+}
+
+char *utf8_copy(const char *text)
+{
+    static const char replacement[] = "\xEF\xBF\xBD";
+    struct buf copy = {0};
+    size_t len = text == NULL ? 0 : strlen(text);
+    for (size_t at = 0; at < len;) {
+        size_t n = utf8_char_len(text + at, len - at);
+        buf_append(&copy, n == 0 ? replacement : text + at, n == 0 ? sizeof replacement - 1 : n);
+        at += n == 0 ? 1 : n;
+    }
+    char *result = text == NULL ? NULL : text_copy(buf_text(&copy));
+    buf_done(&copy);
+    return result;
 }

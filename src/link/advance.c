@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "link/internal.h"
 
+#include "base/utf8.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,6 +52,13 @@ static void forget_load_list(struct model_entity *model)
     model->load_sha256[0] = '\0';
 }
 
+/* A reason may quote what a source holds, or end in the middle of a character. */
+static void set_reason(struct model_entity *model, const char *reason)
+{
+    free(model->reason);
+    model->reason = utf8_copy(reason);
+}
+
 static void drop_load(struct advance *advance)
 {
     model_load_free(&advance->model->load);
@@ -69,13 +78,14 @@ static void stand_still(struct advance *advance)
 static void freeze(struct advance *advance, const char *reason)
 {
     struct model_entity *model = advance->model;
-    if (model->state == MODEL_ERROR && model->reason != NULL && strcmp(model->reason, reason) == 0) {
+    CLEANUP(text_free) char *text = utf8_copy(reason);
+    if (model->state == MODEL_ERROR && model->reason != NULL && strcmp(model->reason, text) == 0) {
         return;
     }
     stand_still(advance);
     drop_load(advance);
     model->state = MODEL_ERROR;
-    set_text(&model->reason, reason);
+    set_reason(model, reason);
     advance->changed = true;
     link_log(advance->link, model->name, EVENT_entity_frozen, (struct log_field[]){LOG_TEXT("reason", reason), {0}});
 }
@@ -102,7 +112,7 @@ static bool begin_load(struct advance *advance, const char *reason, struct lf_er
     }
     model->load = load;
     model->state = model->completed_ms != 0 ? MODEL_RELOADING : MODEL_LOADING;
-    set_text(&model->reason, reason);
+    set_reason(model, reason);
     if (model->state == MODEL_LOADING) {
         model_shape_done(&model->shape);
         model->shape = model_shape_copy(&load->shape);
@@ -367,7 +377,7 @@ static void complete(struct advance *advance)
     move_partitions(model);
     set_text(&model->load_id, load->load_id);
     forget_load_list(model);
-    set_text(&model->reason, NULL);
+    set_reason(model, NULL);
     model_bytes_done(&model->table_id);
     model->table_id = model_bytes_copy(load->table_id.ptr, load->table_id.len);
     model_shape_done(&model->shape);

@@ -84,11 +84,10 @@ bool fold_apply(struct fold *fold, const struct change *change, const struct lf_
         return lf_error_set(err, LF_INTERNAL, 0, "a change names schema version %u, which is unknown",
                             change->schema_version);
     }
-    TRY(layout_row(layout, change->row, partial, &fold->change, err));
+    TRY(layout_row(layout, change->row, partial, partial ? &fold->change : &fold->row, err));
     if (partial) {
         return apply_partial(fold, change, before, err);
     }
-    swap_bufs(&fold->row, &fold->change);
     fold->exists = true;
     fold->unknown = false;
     return true;

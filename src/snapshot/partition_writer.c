@@ -70,15 +70,33 @@ static bool open_file(struct partition_writer *writer, struct lf_slice key, stru
     return true;
 }
 
+static bool write_bytes(struct partition_writer *writer, struct lf_slice bytes, struct lf_error *err)
+{
+    sha256_update(writer->hash, bytes.ptr, bytes.len);
+    return writer->target->lake->ops->writer_write(writer->file, bytes.ptr, bytes.len, err);
+}
+
 static bool flush_block(struct partition_writer *writer, struct lf_error *err)
 {
     if (writer->block.len == 0) {
         return true;
     }
-    sha256_update(writer->hash, writer->block.ptr, writer->block.len);
-    bool ok = writer->target->lake->ops->writer_write(writer->file, writer->block.ptr, writer->block.len, err);
+    bool ok = write_bytes(writer, buf_slice(&writer->block), err);
     buf_reset(&writer->block);
     return ok;
+}
+
+/* A row that is as large as a block is not copied: there may be little memory left beside it. */
+static bool append_row(struct partition_writer *writer, struct lf_slice row, struct lf_error *err)
+{
+    if (row.len < BLOCK_BYTES) {
+        buf_append(&writer->block, row.ptr, row.len);
+    } else {
+        TRY(flush_block(writer, err));
+        TRY(write_bytes(writer, row, err));
+    }
+    buf_append_char(&writer->block, '\n');
+    return true;
 }
 
 bool partition_writer_add(struct partition_writer *writer, struct lf_slice key, struct lf_slice row, bool appending,
@@ -91,8 +109,7 @@ bool partition_writer_add(struct partition_writer *writer, struct lf_slice key, 
     if (writer->file == NULL) {
         TRY(open_file(writer, key, err));
     }
-    buf_append(&writer->block, row.ptr, row.len);
-    buf_append_char(&writer->block, '\n');
+    TRY(append_row(writer, row, err));
     writer->current.rows++;
     writer->current.bytes += row.len + 1;
     writer->rows++;

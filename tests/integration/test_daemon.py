@@ -237,3 +237,34 @@ def test_two_links_of_one_configuration_run_side_by_side(world):
     daemon.wait_event("entity_frozen", link="link1")
     wait_until(lambda: world.read(lakes[0]).of_table("t").texts()[-1][0] == "4", "the other link goes on")
     assert daemon.stop() == 0
+
+
+def test_a_foreign_commit_fences_the_daemon_and_is_not_overwritten(world):
+    world.sql(*TABLE)
+    world.wal()
+    daemon = world.daemon("--track")
+    daemon.wait_event("load_finished")
+    world.wait_equal()
+    mine = world.read().notes["lakefeed:commitId"]
+    foreign = world.head().replace(mine.encode(), b"0" * len(mine))
+    (world.lake / "model.json").write_bytes(foreign)
+    world.damaged.add(world.lake)  # no history knows that commit
+    world.sql("INSERT INTO t VALUES(4, 'x')")
+    assert daemon.process.wait(timeout=20) == 4
+    assert daemon.events()[-1]["event"] == "fenced"
+    assert world.head() == foreign
+
+
+def test_the_link_follows_many_small_transactions_exactly_once(world):
+    """Counters: a change taken twice or left out shows in the sum."""
+    world.sql("CREATE TABLE counter(id INTEGER PRIMARY KEY, n INT)", *[f"INSERT INTO counter VALUES({n}, 0)" for n in range(10)])
+    world.wal()
+    daemon = world.daemon("--track")
+    daemon.wait_event("load_finished")
+    with contextlib.closing(world.connect()) as db:
+        db.execute("PRAGMA synchronous = off")
+        for number in range(3000):
+            db.execute("UPDATE counter SET n = n + 1 WHERE id = ?", (number % 10,))
+    lake = world.wait_equal()
+    assert sum(int(row[1]) for row in lake.of_table("counter").texts()) == 3000
+    assert daemon.stop() == 0

@@ -293,3 +293,53 @@ def test_a_link_goes_on_from_a_copy_of_the_folder_with_the_database(shop):
     shop.once("--name", "my_shop", db=link)
     shop.assert_equal()
     assert pathlib.Path(shop.db).exists()
+
+
+def test_an_older_copy_of_the_lake_is_recognised_and_resync_mends_it(shop):
+    """Its cursor lies before what the source has pruned since."""
+    shutil.copytree(shop.lake, shop.folder / "backup")
+    for number in range(4, 7):
+        shop.sql(f"INSERT INTO t VALUES({number}, 'x')", f"DELETE FROM t WHERE id = {number - 3}")
+        shop.once()
+    shutil.rmtree(shop.lake)
+    (shop.folder / "backup").rename(shop.lake)
+    assert_refused(shop, shop.head())
+    shop.lakefeed("resync", *shop.options())
+    shop.assert_equal()
+    shop.sql("INSERT INTO t VALUES(99, 'goes on')")
+    shop.once()
+    shop.assert_equal()
+
+
+@pytest.mark.parametrize("copied_over", [False, True])
+def test_a_database_replaced_while_the_daemon_runs_stops_it_and_the_lake_stays(shop, copied_over):
+    shop.wal()
+    shop.copy_db(shop.folder / "old.db")
+    daemon = shop.daemon()
+    daemon.wait_event("link_started")
+    shop.sql("INSERT INTO t VALUES(4, 'x')")
+    shop.wait_equal()
+    daemon.wait_event("commit_done")
+    head = shop.head()
+    if copied_over:
+        shop.replace_db(shop.folder / "old.db")
+    else:
+        for suffix in ("-wal", "-shm"):
+            pathlib.Path(str(shop.db) + suffix).unlink(missing_ok=True)
+        os.replace(shop.folder / "old.db", shop.db)
+    shop.sql("INSERT INTO t VALUES(5, 'in the old copy')")
+    assert daemon.process.wait(timeout=20) == 5
+    assert daemon.events()[-1]["event"] == "resync_required"
+    assert shop.head() == head
+
+
+def test_a_table_renamed_and_one_altered_while_two_links_follow(shop):
+    second = {"lake": shop.folder / "second lake", "state": shop.folder / "second state"}
+    shop.once("--name", "second", **second)
+    shop.sql("ALTER TABLE t ADD COLUMN w INT DEFAULT 3", "UPDATE t SET w = 4 WHERE id = 2")
+    shop.once()
+    shop.sql("ALTER TABLE t DROP COLUMN v", "DELETE FROM t WHERE id = 1")
+    shop.once("--name", "second", **second)
+    shop.once()
+    shop.assert_equal()
+    shop.assert_equal(lake=second["lake"])

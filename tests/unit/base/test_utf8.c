@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdlib.h>
 
 #include "base/macros.h"
 #include "base/utf8.h"
@@ -94,6 +95,24 @@ static void valid_when_one_byte_is_wrong_then_false(void **state)
                             3));
 }
 
+static void copy_when_bytes_belong_to_no_character_then_replaced(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {{"", ""},
+                                           {"plain", "plain"},
+                                           {"a\xFF"
+                                            "b",
+                                            "a\xEF\xBF\xBD"
+                                            "b"},
+                                           {"cut \xC3", "cut \xEF\xBF\xBD"}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char *copy = utf8_copy(cases[i][0]);
+        assert_string_equal(copy, cases[i][1]);
+        free(copy);
+    }
+    assert_null(utf8_copy(NULL));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -101,6 +120,7 @@ int main(void)
         cmocka_unit_test(char_len_when_malformed_then_0),
         cmocka_unit_test(char_len_when_any_code_is_encoded_then_only_valid_codes_pass),
         cmocka_unit_test(valid_when_one_byte_is_wrong_then_false),
+        cmocka_unit_test(copy_when_bytes_belong_to_no_character_then_replaced),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

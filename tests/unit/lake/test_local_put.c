@@ -126,6 +126,23 @@ static void put_if_match_when_call_fails_then_old_bytes_or_unknown(void **state)
     assert_true(lake_text_is(bench->lake, MODEL, "new"));
 }
 
+/* Whoever reads back its own commit goes on to tell the source: what was read must be there to stay. */
+static void read_when_folder_sync_had_failed_then_what_is_read_outlives_a_power_cut(void **state)
+{
+    struct local_bench *bench = *state;
+    struct lf_error err = {0};
+    char etag[LAKE_ETAG_SIZE];
+    assert_true(lake_text_replace(bench->lake, MODEL, NULL, "old", etag, &err));
+    power_io_fail(bench->power, "sync", 1, 1, EIO); /* that of the folder, after the rename */
+    assert_false(lake_text_replace(bench->lake, MODEL, etag, "new", NULL, &err));
+    assert_int_equal(power_io_failed(bench->power), 1);
+    assert_true(lake_text_is(bench->lake, MODEL, "new"));
+    lake_close(&bench->lake);
+    power_io_cut(bench->power, POWER_LOSES_NAMES);
+    bench->lake = local_bench_open(bench);
+    assert_true(lake_text_is(bench->lake, MODEL, "new"));
+}
+
 static void put_if_absent_when_folder_sync_fails_then_outcome_unknown(void **state)
 {
     struct local_bench *bench = *state;
@@ -252,6 +269,7 @@ int main(void)
         LOCAL_TEST(put_if_match_when_created_between_check_and_rename_then_conflict),
         LOCAL_TEST(put_if_match_when_replaced_right_after_then_outcome_unknown),
         LOCAL_TEST(put_if_match_when_call_fails_then_old_bytes_or_unknown),
+        LOCAL_TEST(read_when_folder_sync_had_failed_then_what_is_read_outlives_a_power_cut),
         LOCAL_TEST(put_if_absent_when_folder_sync_fails_then_outcome_unknown),
         LOCAL_TEST(put_when_name_is_the_drivers_own_then_refused),
         LOCAL_TEST(put_if_match_when_processes_race_then_one_winner_for_each_etag),
