@@ -25,9 +25,9 @@ struct model_bytes {
 };
 
 struct model_attribute {
-    char *name;       /* in the lake */
-    char *column;     /* the source's text, when it differs from name; else NULL */
-    uint32_t id;      /* stable column id */
+    char *name;   /* in the lake */
+    char *column; /* the source's text, when it differs from name; else NULL */
+    uint32_t id;  /* stable column id */
     enum lf_type type;
     int32_t max_length;
     uint8_t precision, scale;
@@ -82,11 +82,12 @@ struct model_entity {
     char *name;
     char *table; /* the source's name of it */
     struct model_bytes table_id;
-    enum model_state state; /* lakefeed:state; LOADING: the first load is not finished, so readers are told InProgress */
-    char *reason;           /* ERROR, RELOADING */
+    enum model_state
+        state;    /* lakefeed:state; LOADING: the first load is not finished, so readers are told InProgress */
+    char *reason; /* ERROR, RELOADING */
     struct model_bytes stands_at; /* ERROR, RELOADING: the cursor at which the partitions stand; else empty */
-    char *load_id;          /* of the partitions */
-    int64_t completed_ms;   /* when the first load finished; 0: it has not. The text keeps whole seconds */
+    char *load_id;                /* of the partitions */
+    int64_t completed_ms;         /* when the first load finished; 0: it has not. The text keeps whole seconds */
     struct model_shape shape;
     struct model_partition *partitions; /* by first_key */
     size_t npartitions;
@@ -112,12 +113,12 @@ struct model {
     char *source;      /* identity */
     int64_t source_time_us;
     int64_t modified_ms;
-    char *version; /* of the binary */
+    char *version;                 /* of the binary */
     struct model_entity *entities; /* by name, bytewise */
     size_t nentities;
 };
 
-void model_free(struct model **model); /* for CLEANUP; NULL is allowed */
+void model_free(struct model **model);               /* for CLEANUP; NULL is allowed */
 struct model *model_copy(const struct model *model); /* deep */
 void model_load_free(struct model_load **load);
 struct model_load *model_load_copy(const struct model_load *load);

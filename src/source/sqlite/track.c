@@ -133,7 +133,8 @@ static bool refuse_consumers(struct connection *connection, struct lf_error *err
     if (names == NULL) {
         return true;
     }
-    return lf_error_set(err, LF_CONFLICT, 0, "%s is still read by %s; run lakefeed unlink for each of these links first",
+    return lf_error_set(err, LF_CONFLICT, 0,
+                        "%s is still read by %s; run lakefeed unlink for each of these links first",
                         connection->session->path, names);
 }
 
