@@ -13,7 +13,9 @@ from world import TEST_BIN, World  # noqa: E402 # pylint: disable=wrong-import-p
 
 def pytest_configure():
     if not TEST_BIN.exists():
-        pytest.exit(f"{TEST_BIN} does not exist; build it with LAKEFEED_TEST_POINTS, or set LAKEFEED_TEST_BIN", returncode=2)
+        pytest.exit(
+            f"{TEST_BIN} does not exist; build it with LAKEFEED_TEST_POINTS, or set LAKEFEED_TEST_BIN", returncode=2
+        )
 
 
 @pytest.fixture

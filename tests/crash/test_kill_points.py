@@ -22,17 +22,24 @@ def points():
 
 def change(world, number):
     """Changes of every kind, and a table that has to be loaded."""
-    world.sql(f"UPDATE t SET v = 'round {number}' WHERE id % 3 = {number % 3}", f"DELETE FROM t WHERE id % 17 = {number % 17}",
-              f"INSERT OR REPLACE INTO t VALUES({number + 100}, '{number}', {number % 5})", f"UPDATE OR REPLACE t SET id = id + 1000 WHERE id = {number}",
-              f"CREATE TABLE late{number}(id INTEGER PRIMARY KEY, v TEXT)", f"INSERT INTO late{number} VALUES(1, 'x'), (2, NULL)",
-              *([f"DROP TABLE late{number - 2}"] if number >= 2 else []))
+    world.sql(
+        f"UPDATE t SET v = 'round {number}' WHERE id % 3 = {number % 3}",
+        f"DELETE FROM t WHERE id % 17 = {number % 17}",
+        f"INSERT OR REPLACE INTO t VALUES({number + 100}, '{number}', {number % 5})",
+        f"UPDATE OR REPLACE t SET id = id + 1000 WHERE id = {number}",
+        f"CREATE TABLE late{number}(id INTEGER PRIMARY KEY, v TEXT)",
+        f"INSERT INTO late{number} VALUES(1, 'x'), (2, NULL)",
+        *([f"DROP TABLE late{number - 2}"] if number >= 2 else []),
+    )
 
 
 @pytest.fixture
 def shop(world):
     world.configure(keep=1, keep_for="0s", partition_bytes="1KiB", chunk_rows=20)
-    world.sql("CREATE TABLE t(id INTEGER PRIMARY KEY, v TEXT, u INT UNIQUE)",
-              *[("INSERT INTO t VALUES(?, ?, ?)", (number, "x" * 60, number + 1000)) for number in range(ROWS)])
+    world.sql(
+        "CREATE TABLE t(id INTEGER PRIMARY KEY, v TEXT, u INT UNIQUE)",
+        *[("INSERT INTO t VALUES(?, ?, ?)", (number, "x" * 60, number + 1000)) for number in range(ROWS)],
+    )
     world.wal()
     return world
 

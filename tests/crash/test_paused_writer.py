@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A writer that sleeps in the middle of a commit while a second one commits to the same folder.
 
-The lock of the folder forbids that. Here it is broken on purpose: the lock file is removed behind the sleeper's back, as somebody who cleans up
-would, and the second process has a state directory of its own.
+The lock of the folder forbids that. Here it is broken on purpose: the lock file is removed behind the sleeper's back,
+as somebody who cleans up would, and the second process has a state directory of its own.
 """
 
 import pytest
@@ -17,14 +17,20 @@ POINTS_AFTER = ["after_model", "before_remove", "mid_remove"]
 @pytest.fixture
 def shop(world):
     world.configure(interval="1s", keep=1, keep_for="0s", partition_bytes="1KiB")
-    world.sql("CREATE TABLE t(id INTEGER PRIMARY KEY, v TEXT)", *[("INSERT INTO t VALUES(?, ?)", (number, "x" * 60)) for number in range(100)],
-              "CREATE TABLE u(id INTEGER PRIMARY KEY)", "INSERT INTO u VALUES(1)")
+    world.sql(
+        "CREATE TABLE t(id INTEGER PRIMARY KEY, v TEXT)",
+        *[("INSERT INTO t VALUES(?, ?)", (number, "x" * 60)) for number in range(100)],
+        "CREATE TABLE u(id INTEGER PRIMARY KEY)",
+        "INSERT INTO u VALUES(1)",
+    )
     world.wal()
     world.track_once()
     for number in range(3):  # so that there are superseded files to remove
         world.sql(f"UPDATE t SET v = v || {number}")
         world.once()
-    (world.lake / "t" / "Snapshot" / "p00000001_20200101T000000Z_0123456789abcdef-1.csv").write_bytes(b"1,\n")  # a leftover that nobody names
+    (world.lake / "t" / "Snapshot" / "p00000001_20200101T000000Z_0123456789abcdef-1.csv").write_bytes(
+        b"1,\n"
+    )  # a leftover that nobody names
     return world
 
 
@@ -46,7 +52,9 @@ def sleeper(shop, point):
 
 
 def second_writer(shop, number):
-    shop.sql(f"UPDATE t SET v = 'of the second {number}' WHERE id % 5 = {number}", f"INSERT INTO u VALUES({number + 10})")
+    shop.sql(
+        f"UPDATE t SET v = 'of the second {number}' WHERE id % 5 = {number}", f"INSERT INTO u VALUES({number + 10})"
+    )
     shop.once(state=shop.folder / "second state")
     shop.assert_equal()
 
@@ -54,7 +62,9 @@ def second_writer(shop, number):
 @pytest.mark.parametrize("point", POINTS_BEFORE + POINTS_AFTER)
 def test_nothing_that_is_needed_is_deleted_or_overwritten(shop, point):
     daemon, wake = sleeper(shop, point)
-    assert shop.once(state=shop.folder / "second state", expect=4).status == 4, "the lock holds as long as its file is there"
+    assert (
+        shop.once(state=shop.folder / "second state", expect=4).status == 4
+    ), "the lock holds as long as its file is there"
     (shop.lake / "_lakefeed" / "owner").unlink()
     for number in range(3):
         second_writer(shop, number)

@@ -34,24 +34,35 @@ class Round:
             time.sleep(min(rest, self.dice.choice([0, 0.002, 0.02])))
 
     def disturb(self, number):
-        """Now and then what makes a run longer: other columns, a new table, a lost state directory; and the tables stay small."""
+        """Now and then what makes a run longer, or a lost state directory; and the tables stay small."""
         if self.dice.random() < 0.1:
             shutil.rmtree(self.world.state, ignore_errors=True)
-        if self.dice.random() < 0.1 and len(self.db.execute("SELECT * FROM pragma_table_info('tag')").fetchall()) < COLUMNS_MAX:
-            self.db.execute(f"ALTER TABLE tag ADD COLUMN c{number} TEXT DEFAULT {self.dice.choice(['NULL', repr('d')])}")
+        if (
+            self.dice.random() < 0.1
+            and len(self.db.execute("SELECT * FROM pragma_table_info('tag')").fetchall()) < COLUMNS_MAX
+        ):
+            self.db.execute(
+                f"ALTER TABLE tag ADD COLUMN c{number} TEXT DEFAULT {self.dice.choice(['NULL', repr('d')])}"
+            )
         if self.dice.random() < 0.05:
             self.db.execute(f"CREATE TABLE late{number}(id TEXT PRIMARY KEY, v INT)")
             self.db.executemany(f"INSERT INTO late{number} VALUES(?, ?)", [(str(key), key) for key in range(100)])
         if self.dice.random() < 0.1:
-            self.db.executescript(f"BEGIN; DELETE FROM transfer; UPDATE account SET balance = {workload.BEGIN}; COMMIT;")
+            self.db.executescript(
+                f"BEGIN; DELETE FROM transfer; UPDATE account SET balance = {workload.BEGIN}; COMMIT;"
+            )
 
     def kill_one(self):
         """Starts lakefeed and kills it at a random time, while the application writes."""
         daemon = self.dice.random() < 0.1
         how = [] if daemon else ["--once"]
         with open(os.devnull, "wb") as null:
-            process = subprocess.Popen([str(self.world.binary), "run", *self.world.options(), "--track", *how], stdin=subprocess.DEVNULL,
-                                       stdout=null, stderr=null)
+            process = subprocess.Popen(
+                [str(self.world.binary), "run", *self.world.options(), "--track", *how],
+                stdin=subprocess.DEVNULL,
+                stdout=null,
+                stderr=null,
+            )
         try:
             self.write(time.monotonic() + self.dice.random() * (DAEMON_MAX_S if daemon else ONCE_MAX_S))
         finally:
@@ -67,8 +78,10 @@ def assert_whole(world):
     for old in lake_reader.check_history(world.lake):
         tables = {entity.table: entity.texts() for entity in old.entities.values() if entity.state == "Completed"}
         if {"account", "transfer"} <= tables.keys():
-            assert workload.is_consistent([(int(row[0]), int(row[1])) for row in tables["account"]],
-                                          [tuple(map(int, row[1:4])) for row in tables["transfer"]]), f"commit {old.commit} is torn"
+            assert workload.is_consistent(
+                [(int(row[0]), int(row[1])) for row in tables["account"]],
+                [tuple(map(int, row[1:4])) for row in tables["transfer"]],
+            ), f"commit {old.commit} is torn"
 
 
 def test_random_kills(world, seed, capsys):
@@ -97,7 +110,10 @@ def test_random_kills(world, seed, capsys):
         one.db.close()
         seconds = time.monotonic() - began
     with capsys.disabled():
-        print(f"\nrandom kills: seed {seed}, {rounds} rounds, {killed} killed before their end, {seconds / rounds:.2f} s a round")
+        print(
+            f"\nrandom kills: seed {seed}, {rounds} rounds, {killed} killed before their end, "
+            f"{seconds / rounds:.2f} s a round"
+        )
     world.verify()
     assert killed > rounds / 4
     assert seconds / rounds < 2

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """An independent reader of a lake folder, and its comparison with a SQLite database.
 
-Shares no code with lakefeed: model.json is read as JSON, partitions by a strict parser of its own, by Python's csv module and by DuckDB, and
-what must stand in each cell is computed here from the value that SQLite gives. A problem raises LakeError.
+Shares no code with lakefeed: model.json is read as JSON, partitions by a strict parser of its own, by Python's csv
+module and by DuckDB, and what must stand in each cell is computed here from the value that SQLite gives. A problem
+raises LakeError.
 """
 
 import base64
@@ -21,8 +22,15 @@ import sys
 
 CELL = re.compile(rb'(?:"([^"]*(?:""[^"]*)*)"|([0-9A-Za-z+.-]*))([,\n])')
 QUOTED_TYPES = {"string", "json", "date", "time", "dateTime", "dateTimeOffset"}
-DUCKDB_CASTS = {"int64": "BIGINT", "double": "DOUBLE", "boolean": "BOOLEAN", "guid": "UUID", "date": "DATE", "time": "TIME",
-                "dateTime": "TIMESTAMP"}
+DUCKDB_CASTS = {
+    "int64": "BIGINT",
+    "double": "DOUBLE",
+    "boolean": "BOOLEAN",
+    "guid": "UUID",
+    "date": "DATE",
+    "time": "TIME",
+    "dateTime": "TIMESTAMP",
+}
 csv.field_size_limit(16 << 20)
 
 
@@ -57,6 +65,7 @@ def read_text(path):
 
 
 # --- the lake ---
+
 
 class Attribute:
     def __init__(self, item):
@@ -170,6 +179,7 @@ def check_csv_module(data, rows, where):
 
 # --- keys, as docs/formats/keys.md has them ---
 
+
 def ended(data):
     return data.replace(b"\x00", b"\x00\xff") + b"\x00\x01"
 
@@ -195,10 +205,12 @@ def check_keys(entity, rows):
     for row in rows:
         expect(all(row[index] is not None for index in where), f"{entity.name}: NULL in a key")
         keys.append(b"".join(encode_cell(kind, row[index][1]) for kind, index in zip(kinds, where)))
-    expect(all(one < two for one, two in zip(keys, keys[1:])), f"{entity.name}: keys do not ascend, or one stands twice")
+    expect(
+        all(one < two for one, two in zip(keys, keys[1:])), f"{entity.name}: keys do not ascend, or one stands twice"
+    )
     at = 0
     for index, partition in enumerate(entity.partitions):
-        part = keys[at:at + partition.rows]
+        part = keys[at : at + partition.rows]
         at += partition.rows
         end = entity.partitions[index + 1].first_key if index + 1 < len(entity.partitions) else None
         expect(index > 0 or partition.first_key == b"", f"{entity.name}: the first partition is not open below")
@@ -207,6 +219,7 @@ def check_keys(entity, rows):
 
 
 # --- what SQLite's value must look like ---
+
 
 def double_text(value):
     if value != value:
@@ -221,9 +234,10 @@ def double_text(value):
     if -4 <= exponent < 15:
         if exponent < 0:
             return sign + "0." + "0" * (-exponent - 1) + digits
-        whole, part = digits[:exponent + 1].ljust(exponent + 1, "0"), digits[exponent + 1:]
+        whole, part = digits[: exponent + 1].ljust(exponent + 1, "0"), digits[exponent + 1 :]
         return sign + whole + ("." + part if part else "")
-    return f"{sign}{digits[0]}{'.' + digits[1:] if len(digits) > 1 else ''}e{'-' if exponent < 0 else '+'}{abs(exponent):02d}"
+    mantissa = digits[0] + ("." + digits[1:] if len(digits) > 1 else "")
+    return f"{sign}{mantissa}e{'-' if exponent < 0 else '+'}{abs(exponent):02d}"
 
 
 def is_half_way(text, value):
@@ -278,10 +292,15 @@ def wanted_cell(attribute, value):
 
 
 def any_text(value):
-    return str(value) if isinstance(value, int) else sqlite3.connect(":memory:").execute("SELECT CAST(? AS TEXT)", (value,)).fetchone()[0]
+    return (
+        str(value)
+        if isinstance(value, int)
+        else sqlite3.connect(":memory:").execute("SELECT CAST(? AS TEXT)", (value,)).fetchone()[0]
+    )
 
 
 # --- comparisons ---
+
 
 def source_tables(db):
     """Tables that can be copied: ordinary ones with a primary key."""
@@ -295,19 +314,30 @@ def compare_entity(entity, db):
     alive = [index for index, attribute in enumerate(entity.attributes) if not attribute.dropped]
     cursor = db.execute(f"SELECT * FROM {quote_name(entity.table)}")
     columns = [item[0] for item in cursor.description]
-    expect(sorted(columns) == sorted(entity.attributes[index].column for index in alive),
-           f"{entity.name}: columns {columns} in the source, {[entity.attributes[index].column for index in alive]} in the lake")
+    expect(
+        sorted(columns) == sorted(entity.attributes[index].column for index in alive),
+        f"{entity.name}: columns {columns} in the source, "
+        f"{[entity.attributes[index].column for index in alive]} in the lake",
+    )
     places = [(columns.index(entity.attributes[index].column), entity.attributes[index]) for index in alive]
     wanted = [tuple(wanted_cell(attribute, row[place]) for place, attribute in places) for row in cursor]
     rows = entity.rows()
     for index, attribute in enumerate(entity.attributes):
-        expect(index in alive or all(row[index] is None for row in rows), f"{entity.name}: {attribute.name} was dropped, but has values")
+        expect(
+            index in alive or all(row[index] is None for row in rows),
+            f"{entity.name}: {attribute.name} was dropped, but has values",
+        )
     check_keys(entity, rows)
     got = [tuple(row[index] for index in alive) for row in rows]
     if sorted(got, key=repr) != sorted(wanted, key=repr):
-        only_lake, only_source = sorted(set(got) - set(wanted), key=repr)[:3], sorted(set(wanted) - set(got), key=repr)[:3]
-        raise LakeError(f"{entity.name}: {len(got)} rows in the lake, {len(wanted)} in the source; "
-                        f"only in the lake {only_lake}, only in the source {only_source}")
+        only_lake, only_source = (
+            sorted(set(got) - set(wanted), key=repr)[:3],
+            sorted(set(wanted) - set(got), key=repr)[:3],
+        )
+        raise LakeError(
+            f"{entity.name}: {len(got)} rows in the lake, {len(wanted)} in the source; "
+            f"only in the lake {only_lake}, only in the source {only_source}"
+        )
 
 
 def open_source(path):
@@ -323,8 +353,10 @@ def compare(folder, database, tables=None):
     try:
         db.execute("BEGIN")
         tables = source_tables(db) if tables is None else tables
-        expect(sorted(entity.table for entity in lake.entities.values()) == sorted(tables),
-               f"the lake has {sorted(e.table for e in lake.entities.values())}, wanted {sorted(tables)}")
+        expect(
+            sorted(entity.table for entity in lake.entities.values()) == sorted(tables),
+            f"the lake has {sorted(e.table for e in lake.entities.values())}, wanted {sorted(tables)}",
+        )
         for entity in lake.entities.values():
             expect(entity.state == "Completed", f"{entity.name} is {entity.state}: {entity.reason}")
             compare_entity(entity, db)
@@ -337,6 +369,7 @@ def compare(folder, database, tables=None):
 def compare_duckdb(lake):
     """DuckDB reads the same cells, and finds them of the types that model.json tells."""
     import duckdb
+
     reader = duckdb.connect()
     for entity in lake.entities.values():
         if not entity.partitions:
@@ -344,8 +377,11 @@ def compare_duckdb(lake):
         names = [f"c{index}" for index in range(len(entity.attributes))]
         columns = ", ".join(f"{name}: 'VARCHAR'" for name in names)
         files = ", ".join(quote_text(partition.location) for partition in entity.partitions)
-        table = (f"read_csv([{files}], columns = {{{columns}}}, header = false, auto_detect = false, delim = ',', quote = '\"', "
-                 "escape = '\"', nullstr = '', allow_quoted_nulls = false, new_line = '\\n', max_line_size = 16777216, parallel = false)")
+        table = (
+            f"read_csv([{files}], columns = {{{columns}}}, header = false, auto_detect = false, delim = ',', "
+            "quote = '\"', escape = '\"', nullstr = '', allow_quoted_nulls = false, new_line = '\\n', "
+            "max_line_size = 16777216, parallel = false)"
+        )
         texts = entity.texts()
         got = reader.execute(f"SELECT * FROM {table}").fetchall()
         expect(sorted(got, key=repr) == sorted(texts, key=repr), f"{entity.name}: DuckDB reads other rows")
@@ -353,7 +389,10 @@ def compare_duckdb(lake):
             kind = DUCKDB_CASTS.get(attribute.type)
             if kind:
                 count = reader.execute(f"SELECT count(TRY_CAST({name} AS {kind})) FROM {table}").fetchone()[0]
-                expect(count == sum(text is not None for text in column), f"{entity.name} {attribute.name}: DuckDB finds no {kind}")
+                expect(
+                    count == sum(text is not None for text in column),
+                    f"{entity.name} {attribute.name}: DuckDB finds no {kind}",
+                )
     reader.close()
 
 
@@ -381,7 +420,10 @@ def check_snapshot(lake):
         check_keys(entity, entity.rows())
         if "lakefeed:loading" in entity.notes:
             data = read_text(os.path.join(lake.folder, entity.notes["lakefeed:loading"]))
-            expect(hashlib.sha256(data).hexdigest() == entity.notes["lakefeed:loadingSha256"], f"{entity.name}: load list differs")
+            expect(
+                hashlib.sha256(data).hexdigest() == entity.notes["lakefeed:loadingSha256"],
+                f"{entity.name}: load list differs",
+            )
             for chunk in json.loads(data)["chunks"]:
                 for partition in chunk["partitions"]:
                     size = os.path.getsize(os.path.join(lake.folder, partition["path"]))
@@ -391,6 +433,7 @@ def check_snapshot(lake):
 def check_readers(folder):
     """What every lake that a test leaves behind must stand: all retained commits, DuckDB, and the CDM SDK."""
     import check_cdm
+
     check_history(folder)
     compare_duckdb(Lake(folder))
     problems = check_cdm.check_lake(str(folder))

@@ -9,8 +9,12 @@ import subprocess
 import pytest
 
 VERBS = ["run", "track", "untrack", "status", "artifacts", "resync", "verify", "version"]
-TABLE = ["CREATE TABLE t(id INTEGER PRIMARY KEY, v TEXT)", "INSERT INTO t VALUES(1, 'x'), (2, NULL), (3, '')",
-         "CREATE TABLE u(id INTEGER PRIMARY KEY)", "INSERT INTO u VALUES(7)"]
+TABLE = [
+    "CREATE TABLE t(id INTEGER PRIMARY KEY, v TEXT)",
+    "INSERT INTO t VALUES(1, 'x'), (2, NULL), (3, '')",
+    "CREATE TABLE u(id INTEGER PRIMARY KEY)",
+    "INSERT INTO u VALUES(7)",
+]
 
 
 @pytest.fixture
@@ -29,42 +33,84 @@ def test_help_lists_every_verb_and_each_verb_has_its_own(world):
     assert world.lakefeed("--version").out == world.lakefeed("version").out
 
 
-@pytest.mark.parametrize("arguments", [["nonsense"], ["run", "--nonsense"], ["run", "--once", "--interval"], ["status", "word"], ["run", "word"],
-                                       ["version", "--json"], ["run", "--source", "sqlite:x.db"], ["run", "--lake", "file:x"],
-                                       ["run", "--source", "oracle:x", "--lake", "file:lake", "--once"],
-                                       ["run", "--source", "sqlite:x.db", "--lake", "s3://x", "--once"],
-                                       ["run", "--source", "sqlite:x.db", "--lake", "file:lake", "--interval", "soon", "--once"],
-                                       ["run", "--source", "sqlite:x.db", "--lake", "file:lake", "--entities", "a,,b", "--once"],
-                                       ["run", "-c", "missing.json", "--once"],
-                                       ["run", "-c", "x.json", "--source", "sqlite:x.db", "--lake", "file:lake"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["nonsense"],
+        ["run", "--nonsense"],
+        ["run", "--once", "--interval"],
+        ["status", "word"],
+        ["run", "word"],
+        ["version", "--json"],
+        ["run", "--source", "sqlite:x.db"],
+        ["run", "--lake", "file:x"],
+        ["run", "--source", "oracle:x", "--lake", "file:lake", "--once"],
+        ["run", "--source", "sqlite:x.db", "--lake", "s3://x", "--once"],
+        ["run", "--source", "sqlite:x.db", "--lake", "file:lake", "--interval", "soon", "--once"],
+        ["run", "--source", "sqlite:x.db", "--lake", "file:lake", "--entities", "a,,b", "--once"],
+        ["run", "-c", "missing.json", "--once"],
+        ["run", "-c", "x.json", "--source", "sqlite:x.db", "--lake", "file:lake"],
+    ],
+    ids=" ".join,
+)
 def test_wrong_usage_ends_with_2_and_one_clear_line(world, arguments):
-    result = world.lakefeed(*arguments, *([] if arguments[0] in ("nonsense", "version") else ["--state-dir", world.state]), expect=2, cwd=world.folder)
+    result = world.lakefeed(
+        *arguments,
+        *([] if arguments[0] in ("nonsense", "version") else ["--state-dir", world.state]),
+        expect=2,
+        cwd=world.folder,
+    )
     assert result.err.strip() and result.out == ""
 
 
 def test_a_configuration_error_names_file_line_and_the_nearest_key(world):
     config = world.folder / "lakefeed.json"
-    config.write_text('{ "version": 1,\n  // comment\n  "links": [ { "name": "a", "source": { "url": "sqlite:x.db" },\n "lkae": {} } ] }\n')
+    config.write_text(
+        '{ "version": 1,\n  // comment\n  "links": [ { "name": "a", "source": { "url": "sqlite:x.db" },\n'
+        '"lkae": {} } ] }\n'
+    )
     result = world.lakefeed("run", "-c", config, "--state-dir", world.state, "--once", expect=2)
-    assert "4" in result.err and "lkae" in result.err and "lake" in result.err.replace("lkae", "") and "lakefeed.json" in result.err
+    assert (
+        "4" in result.err
+        and "lkae" in result.err
+        and "lake" in result.err.replace("lkae", "")
+        and "lakefeed.json" in result.err
+    )
 
 
 def test_status_tells_every_entity_as_text_and_as_json(shop):
     lake = shop.read()
     text = shop.lakefeed("status", *shop.options()).out
     assert f"commit {lake.commit}" in text
-    rows = {line.split()[0]: line.split()[1:3] for line in text.splitlines() if line.split() and line.split()[0] in ("t", "u")}
+    rows = {
+        line.split()[0]: line.split()[1:3]
+        for line in text.splitlines()
+        if line.split() and line.split()[0] in ("t", "u")
+    }
     assert rows == {"t": ["Completed", "3"], "u": ["Completed", "1"]}
     answer = shop.status()
-    assert answer["commit"] == lake.commit and answer["commitId"] == lake.notes["lakefeed:commitId"] and answer["link"] == "my_shop"
-    assert [(e["name"], e["table"], e["state"], e["rows"], e["columns"]) for e in answer["entities"]] == [("t", "t", "Completed", 3, 2), ("u", "u", "Completed", 1, 1)]
+    assert (
+        answer["commit"] == lake.commit
+        and answer["commitId"] == lake.notes["lakefeed:commitId"]
+        and answer["link"] == "my_shop"
+    )
+    assert [(e["name"], e["table"], e["state"], e["rows"], e["columns"]) for e in answer["entities"]] == [
+        ("t", "t", "Completed", 3, 2),
+        ("u", "u", "Completed", 1, 1),
+    ]
 
 
 def test_artifacts_lists_every_file_that_model_json_names(shop):
     lake = shop.read()
     answer = json.loads(shop.lakefeed("artifacts", *shop.options(), "--json").out)
-    wanted = [(e.name, p.name, p.path, p.location, p.rows, p.bytes, p.sha256) for e in lake.entities.values() for p in e.partitions]
-    assert [(a["entity"], a["name"], a["path"], a["location"], a["rows"], a["bytes"], a["sha256"]) for a in answer] == wanted
+    wanted = [
+        (e.name, p.name, p.path, p.location, p.rows, p.bytes, p.sha256)
+        for e in lake.entities.values()
+        for p in e.partitions
+    ]
+    assert [
+        (a["entity"], a["name"], a["path"], a["location"], a["rows"], a["bytes"], a["sha256"]) for a in answer
+    ] == wanted
     assert all(os.path.isfile(a["location"]) for a in answer)
     only = json.loads(shop.lakefeed("artifacts", *shop.options(), "--json", "u").out)
     assert [a["entity"] for a in only] == ["u"]
@@ -97,6 +143,7 @@ def test_each_command_works_with_relative_paths_from_another_folder(world):
 
     def lakefeed(verb, *arguments):
         return world.lakefeed(verb, *options, *arguments, cwd=there)
+
     world.lakefeed("track", "--source", "sqlite:../my shop.db", "--state-dir", "../state dir", cwd=there)
     lakefeed("run", "--once")
     world.assert_equal()
@@ -120,13 +167,20 @@ def test_each_command_works_with_relative_paths_from_another_folder(world):
 def test_the_configuration_is_found_in_the_current_folder_and_by_the_environment(world):
     world.sql(*TABLE)
     config = world.folder / "lakefeed.json"
-    config.write_text('{ "version": 1, "links": [ { "name": "found", "source": { "url": "sqlite:my shop.db" }, "lake": { "url": "file:the lake" } } ] }')
+    config.write_text(
+        '{ "version": 1, "links": [ { "name": "found", "source": { "url": "sqlite:my shop.db" }, '
+        '"lake": { "url": "file:the lake" } } ] }'
+    )
     world.lakes = {world.lake}
     world.lakefeed("run", "--track", "--once", "--state-dir", world.state, cwd=world.folder)
     world.assert_equal()
-    text = world.lakefeed("status", "--state-dir", world.state, cwd=world.folder, env={"LAKEFEED_CONFIG": str(config)}).out
+    text = world.lakefeed(
+        "status", "--state-dir", world.state, cwd=world.folder, env={"LAKEFEED_CONFIG": str(config)}
+    ).out
     assert text.startswith("found: commit")
-    assert world.lakefeed("status", "--state-dir", world.state, "--link", "nowhere", cwd=world.folder, expect=2).out == ""
+    assert (
+        world.lakefeed("status", "--state-dir", world.state, "--link", "nowhere", cwd=world.folder, expect=2).out == ""
+    )
 
 
 def test_the_state_directory_is_private_and_the_lake_readable(shop):
@@ -139,7 +193,9 @@ def test_the_state_directory_is_private_and_the_lake_readable(shop):
 
 def test_results_go_to_stdout_and_a_full_disk_there_is_told(shop):
     with open("/dev/full", "wb") as full:
-        done = subprocess.run([str(shop.binary), "status", *shop.options()], stdout=full, stderr=subprocess.PIPE, check=False, timeout=30)
+        done = subprocess.run(
+            [str(shop.binary), "status", *shop.options()], stdout=full, stderr=subprocess.PIPE, check=False, timeout=30
+        )
     assert done.returncode == 1 and b"stdout" in done.stderr
 
 

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The daemon: it follows writers, ends on request, shares nothing with a second one, and readers never see half a commit."""
+"""The daemon: it follows writers, ends on request, shares with no second one; readers never see half a commit."""
 
 import contextlib
-import pathlib
 import signal
 import time
 
@@ -10,24 +9,9 @@ import pytest
 
 import lake_reader
 import workload
-from world import STOP_S, Daemon, python, wait_until
+from world import STOP_S, Daemon, wait_until, writers
 
-WRITER = pathlib.Path(workload.__file__)
 TABLE = ["CREATE TABLE t(id INTEGER PRIMARY KEY, v TEXT)", "INSERT INTO t VALUES(1, 'x'), (2, NULL), (3, '')"]
-
-
-@contextlib.contextmanager
-def writers(world, seed, count=1, pause_ms=5):
-    """Other processes that write; on leaving they have ended with their last transaction."""
-    processes = [python(WRITER, world.db, seed + number, pause_ms) for number in range(count)]
-    try:
-        yield processes
-        assert all(process.poll() is None for process in processes), "a writer failed"
-    finally:
-        for process in processes:
-            process.terminate()
-        for process in processes:
-            assert process.wait(timeout=30) in (0, -signal.SIGTERM)
 
 
 @pytest.fixture
@@ -63,15 +47,20 @@ def test_a_signal_under_load_leaves_a_lake_from_which_the_next_run_goes_on(busy,
 
 
 def test_a_signal_during_the_first_load_ends_it(world):
-    world.sql("CREATE TABLE t(id INTEGER PRIMARY KEY, v TEXT)",
-              "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 120000) INSERT INTO t SELECT i, hex(randomblob(20)) FROM n")
+    world.sql(
+        "CREATE TABLE t(id INTEGER PRIMARY KEY, v TEXT)",
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 120000)"
+        " INSERT INTO t SELECT i, hex(randomblob(20)) FROM n",
+    )
     daemon = world.daemon("--track")
     daemon.wait_event("load_started")
     began = time.monotonic()
     assert daemon.stop() == 0
     assert time.monotonic() - began < STOP_S
     world.once()
-    assert world.query("SELECT count(*) FROM t")[0][0] == sum(partition.rows for partition in world.read().of_table("t").partitions)
+    assert world.query("SELECT count(*) FROM t")[0][0] == sum(
+        partition.rows for partition in world.read().of_table("t").partitions
+    )
 
 
 def test_an_idle_daemon_makes_no_commits(world):
@@ -161,6 +150,7 @@ def test_five_kills_under_load_then_verify(busy, seed):
 
 # --- readers ---
 
+
 def snapshot_of(folder):
     """One model.json, and every file that it names."""
     lake = lake_reader.Lake(folder)
@@ -194,6 +184,7 @@ def test_a_reader_in_a_tight_loop_sees_only_consistent_snapshots(busy, seed):
 
 # --- the log ---
 
+
 def test_each_line_of_the_log_is_one_object_with_the_named_members(busy, seed):
     daemon = busy.daemon("--track")
     daemon.wait_event("load_finished", count=4)
@@ -201,7 +192,10 @@ def test_each_line_of_the_log_is_one_object_with_the_named_members(busy, seed):
         daemon.wait_event("commit_done", count=4)
     daemon.stop()
     events = daemon.events()  # parse_events checks ts, level, event and link of each
-    assert [event["event"] for event in events if event["event"] in ("link_started", "link_stopped")] == ["link_started", "link_stopped"]
+    assert [event["event"] for event in events if event["event"] in ("link_started", "link_stopped")] == [
+        "link_started",
+        "link_stopped",
+    ]
     assert {event["link"] for event in events} == {"my_shop"}
     assert [event["ts"] for event in events] == sorted(event["ts"] for event in events)
     done = [event for event in events if event["event"] == "commit_done"]
@@ -223,13 +217,18 @@ def test_two_links_of_one_configuration_run_side_by_side(world):
     lakes = [world.folder / "lake one", world.folder / "lake two"]
     world.lakes = set(lakes)
     config = world.folder / "lakefeed.json"
-    links = ", ".join(f'{{"name": "link{number}", "source": {{"url": "sqlite:{db}"}}, "lake": {{"url": "file:{lake}"}}, "snapshot": {{"interval": "1s"}}}}'
-                      for number, (db, lake) in enumerate(zip((world.db, second), lakes)))
+    links = ", ".join(
+        f'{{"name": "link{number}", "source": {{"url": "sqlite:{db}"}}, "lake": {{"url": "file:{lake}"}}, '
+        '"snapshot": {"interval": "1s"}}'
+        for number, (db, lake) in enumerate(zip((world.db, second), lakes))
+    )
     config.write_text(f'{{"version": 1, "links": [{links}]}}')
     world.lakefeed("run", "-c", config, "--state-dir", world.state, "--track", "--once")
     world.assert_equal(lake=lakes[0])
     world.assert_equal(lake=lakes[1], db=second)
-    daemon = Daemon([str(world.binary), "run", "-c", str(config), "--state-dir", str(world.state)], world.folder / "two links.log")
+    daemon = Daemon(
+        [str(world.binary), "run", "-c", str(config), "--state-dir", str(world.state)], world.folder / "two links.log"
+    )
     world.daemons.append(daemon)
     daemon.wait_event("link_started", count=2)
     world.sql("DROP TABLE t", db=second)
@@ -257,7 +256,10 @@ def test_a_foreign_commit_fences_the_daemon_and_is_not_overwritten(world):
 
 def test_the_link_follows_many_small_transactions_exactly_once(world):
     """Counters: a change taken twice or left out shows in the sum."""
-    world.sql("CREATE TABLE counter(id INTEGER PRIMARY KEY, n INT)", *[f"INSERT INTO counter VALUES({n}, 0)" for n in range(10)])
+    world.sql(
+        "CREATE TABLE counter(id INTEGER PRIMARY KEY, n INT)",
+        *[f"INSERT INTO counter VALUES({n}, 0)" for n in range(10)],
+    )
     world.wal()
     daemon = world.daemon("--track")
     daemon.wait_event("load_finished")

@@ -9,23 +9,93 @@ import struct
 
 import pytest
 
-TEXTS = ["", "plain", "it's", 'say "hi"', '""', ",", "a,b\n", "\n", "\r", "\r\n", "line1\nline2\r\nline3", " blanks ", "\t", "=1+1",
-         "NULL", "null", "ünïcödé", "日本語", "🦆", "e\u0301", "\ufeffbom", "\u2028", "\x01\x1f\x7f", "\\N", "\\", "a" * 70000]
-INTEGERS = [0, 1, -1, 2**31, -2**31, 2**53 + 1, 2**63 - 1, -2**63]
-DOUBLES = [0.0, 1.0, -1.5, 0.1, 1 / 3, 1e15, 999999999999999.0, 1e-4, 9.9e-5, 1e300, -1e300, 1.7976931348623157e308, 5e-324,
-           2.2250738585072014e-308, float("inf"), float("-inf"), 123456.789, 9007199254740993.0, 1e22, 1e23]
+TEXTS = [
+    "",
+    "plain",
+    "it's",
+    'say "hi"',
+    '""',
+    ",",
+    "a,b\n",
+    "\n",
+    "\r",
+    "\r\n",
+    "line1\nline2\r\nline3",
+    " blanks ",
+    "\t",
+    "=1+1",
+    "NULL",
+    "null",
+    "ünïcödé",
+    "日本語",
+    "🦆",
+    "e\u0301",
+    "\ufeffbom",
+    "\u2028",
+    "\x01\x1f\x7f",
+    "\\N",
+    "\\",
+    "a" * 70000,
+]
+INTEGERS = [0, 1, -1, 2**31, -(2**31), 2**53 + 1, 2**63 - 1, -(2**63)]
+DOUBLES = [
+    0.0,
+    1.0,
+    -1.5,
+    0.1,
+    1 / 3,
+    1e15,
+    999999999999999.0,
+    1e-4,
+    9.9e-5,
+    1e300,
+    -1e300,
+    1.7976931348623157e308,
+    5e-324,
+    2.2250738585072014e-308,
+    float("inf"),
+    float("-inf"),
+    123456.789,
+    9007199254740993.0,
+    1e22,
+    1e23,
+]
 BLOBS = [b"", b"\x00", bytes(range(256)), b"text", b"\xff" * 3, b"\n\r,\""]
-MOMENTS = ["2024-02-29T12:34:56", "2024-02-29 12:34:56", "2024-02-29T12:34:56.5", "2024-02-29 12:34:56.123456", "2024-02-29T12:34:56Z",
-           "2024-12-31T23:30:00-02:00", "2024-01-01 00:30:00.25+05:30", "0001-01-01T00:00:00", "9999-12-31T23:59:59.999999"]
+MOMENTS = [
+    "2024-02-29T12:34:56",
+    "2024-02-29 12:34:56",
+    "2024-02-29T12:34:56.5",
+    "2024-02-29 12:34:56.123456",
+    "2024-02-29T12:34:56Z",
+    "2024-12-31T23:30:00-02:00",
+    "2024-01-01 00:30:00.25+05:30",
+    "0001-01-01T00:00:00",
+    "9999-12-31T23:59:59.999999",
+]
 
 TYPES = {  # declared type: what model.json must say, values
-    "INTEGER": ("int64", INTEGERS), "INT": ("int64", INTEGERS), "BIGINT": ("int64", INTEGERS), "SMALLINT": ("int64", [1]),
-    "TEXT": ("string", TEXTS), "VARCHAR(20)": ("string", TEXTS), "CLOB": ("string", TEXTS), "NCHAR(5)": ("string", ["long for five"]),
-    "REAL": ("double", DOUBLES), "DOUBLE": ("double", DOUBLES), "FLOAT": ("double", DOUBLES),
-    "DOUBLE PRECISION": ("double", [2.5]), "DECIMAL(10,2)": ("double", [1.25, 3, -7.5]), "NUMERIC": ("double", [1, 2.5]),
-    "BLOB": ("string", BLOBS), "BOOLEAN": ("boolean", [0, 1]), "BOOL": ("boolean", [1, 0]),
-    "DATE": ("date", ["2024-02-29", "0001-01-01", "9999-12-31"]), "TIME": ("time", ["00:00:00", "23:59:59", "12:34:56.5"]),
-    "DATETIME": ("dateTime", MOMENTS), "TIMESTAMP": ("dateTime", MOMENTS), "JSON": ("json", ['{"a": [1, null]}', "[]"]),
+    "INTEGER": ("int64", INTEGERS),
+    "INT": ("int64", INTEGERS),
+    "BIGINT": ("int64", INTEGERS),
+    "SMALLINT": ("int64", [1]),
+    "TEXT": ("string", TEXTS),
+    "VARCHAR(20)": ("string", TEXTS),
+    "CLOB": ("string", TEXTS),
+    "NCHAR(5)": ("string", ["long for five"]),
+    "REAL": ("double", DOUBLES),
+    "DOUBLE": ("double", DOUBLES),
+    "FLOAT": ("double", DOUBLES),
+    "DOUBLE PRECISION": ("double", [2.5]),
+    "DECIMAL(10,2)": ("double", [1.25, 3, -7.5]),
+    "NUMERIC": ("double", [1, 2.5]),
+    "BLOB": ("string", BLOBS),
+    "BOOLEAN": ("boolean", [0, 1]),
+    "BOOL": ("boolean", [1, 0]),
+    "DATE": ("date", ["2024-02-29", "0001-01-01", "9999-12-31"]),
+    "TIME": ("time", ["00:00:00", "23:59:59", "12:34:56.5"]),
+    "DATETIME": ("dateTime", MOMENTS),
+    "TIMESTAMP": ("dateTime", MOMENTS),
+    "JSON": ("json", ['{"a": [1, null]}', "[]"]),
     "UUID": ("guid", ["6F9619FF-8B86-D011-B42D-00CF4FC964FF", "00000000-0000-0000-0000-000000000000"]),
     "": ("string", ["text", 7, 2.5]),
 }
@@ -67,7 +137,9 @@ def test_keys_of_every_type_are_ordered_and_changed_rows_found_again(world):
     for number, (columns, keys) in enumerate(KEYS.items()):
         for suffix in ("", " WITHOUT ROWID"):
             table = f"k{number}{suffix[:3].strip()}"
-            declared = columns.replace(", PRIMARY", ", v TEXT, PRIMARY") if ", PRIMARY" in columns else columns + ", v TEXT"
+            declared = (
+                columns.replace(", PRIMARY", ", v TEXT, PRIMARY") if ", PRIMARY" in columns else columns + ", v TEXT"
+            )
             statements.append(f"CREATE TABLE {table}({declared}){suffix}")
             marks = ", ".join("?" * len(keys[0]))
             statements += [(f"INSERT INTO {table} VALUES({marks}, 'first')", key) for key in keys]
@@ -84,10 +156,13 @@ def test_keys_of_every_type_are_ordered_and_changed_rows_found_again(world):
 
 
 def test_strict_and_generated_columns_and_any_are_copied(world):
-    world.sql("CREATE TABLE s(id INTEGER PRIMARY KEY, i INT, r REAL, t TEXT, b BLOB, a ANY) STRICT",
-              "CREATE TABLE g(id INTEGER PRIMARY KEY, a INT, v INT GENERATED ALWAYS AS (a * 2) VIRTUAL, s TEXT AS ('x' || a) STORED)",
-              "INSERT INTO s VALUES(1, 2, 3.5, 'four', x'05', 'six'), (2, NULL, NULL, NULL, NULL, NULL)",
-              "INSERT INTO g(a) VALUES(1), (2)")
+    world.sql(
+        "CREATE TABLE s(id INTEGER PRIMARY KEY, i INT, r REAL, t TEXT, b BLOB, a ANY) STRICT",
+        "CREATE TABLE g(id INTEGER PRIMARY KEY, a INT, v INT GENERATED ALWAYS AS (a * 2) VIRTUAL,"
+        " s TEXT AS ('x' || a) STORED)",
+        "INSERT INTO s VALUES(1, 2, 3.5, 'four', x'05', 'six'), (2, NULL, NULL, NULL, NULL, NULL)",
+        "INSERT INTO g(a) VALUES(1), (2)",
+    )
     world.track_once()
     world.assert_equal()
     world.sql("UPDATE g SET a = 7 WHERE a = 2")
@@ -100,9 +175,41 @@ def quoted(name):
 
 
 LONG = "n" * 300
-ODD_NAMES = ["select", "order by", 'with "quotes"', "it's", "naïve ☃", "ÜNÏCODE", "ünïcode", "a_b", "a b", "a-b", "a.b", "_lead", "1st", LONG,
-             LONG + "x", "new\nline", "tab\t", "x,y", "%", "CON", "-dash", "..", "/etc/passwd", "\\", "lakefeed", "model.json", "日本語", " ",
-             "Snapshot", "[x]", "`x`", "a;b", "--"]
+ODD_NAMES = [
+    "select",
+    "order by",
+    'with "quotes"',
+    "it's",
+    "naïve ☃",
+    "ÜNÏCODE",
+    "ünïcode",
+    "a_b",
+    "a b",
+    "a-b",
+    "a.b",
+    "_lead",
+    "1st",
+    LONG,
+    LONG + "x",
+    "new\nline",
+    "tab\t",
+    "x,y",
+    "%",
+    "CON",
+    "-dash",
+    "..",
+    "/etc/passwd",
+    "\\",
+    "lakefeed",
+    "model.json",
+    "日本語",
+    " ",
+    "Snapshot",
+    "[x]",
+    "`x`",
+    "a;b",
+    "--",
+]
 
 
 def test_odd_names_of_tables_and_columns_give_a_lake_that_reads_equal(world):
@@ -110,10 +217,16 @@ def test_odd_names_of_tables_and_columns_give_a_lake_that_reads_equal(world):
     statements = []
     for name in ODD_NAMES:
         columns = ["group", name + " 1", "É", "é", "a b", "x,y", 'q"q', "c" * 256, "c" * 300, "d" * 300, "0", "e\u0301"]
-        statements.append(f"CREATE TABLE {quoted(name)}({quoted(columns[0])} INTEGER PRIMARY KEY, "
-                          + ", ".join(f"{quoted(column)} TEXT" for column in columns[1:]) + ")")
+        statements.append(
+            f"CREATE TABLE {quoted(name)}({quoted(columns[0])} INTEGER PRIMARY KEY, "
+            + ", ".join(f"{quoted(column)} TEXT" for column in columns[1:])
+            + ")"
+        )
         marks = ", ".join("?" * len(columns))
-        statements += [(f"INSERT INTO {quoted(name)} VALUES({marks})", (row, *(f"{c[:5]} {row}" for c in columns[1:]))) for row in (1, 2)]
+        statements += [
+            (f"INSERT INTO {quoted(name)} VALUES({marks})", (row, *(f"{c[:5]} {row}" for c in columns[1:])))
+            for row in (1, 2)
+        ]
     world.sql(*statements)
     world.track_once()
     lake = world.assert_equal(ODD_NAMES)
@@ -123,7 +236,12 @@ def test_odd_names_of_tables_and_columns_give_a_lake_that_reads_equal(world):
     for entity in lake.entities.values():
         names = [attribute.name.casefold() for attribute in entity.attributes]
         assert len(set(names)) == len(names) and all(len(name) <= 256 for name in names)
-    world.sql(*[f"UPDATE {quoted(name)} SET {quoted(name + ' 1')} = 'changed' WHERE {quoted('group')} = 2" for name in ODD_NAMES])
+    world.sql(
+        *[
+            f"UPDATE {quoted(name)} SET {quoted(name + ' 1')} = 'changed' WHERE {quoted('group')} = 2"
+            for name in ODD_NAMES
+        ]
+    )
     world.once()
     assert sorted(world.assert_equal(ODD_NAMES).entities) == sorted(lake.entities)
     world.verify()
@@ -133,7 +251,11 @@ def test_a_name_once_committed_does_not_change_when_a_clashing_table_comes(world
     world.sql("CREATE TABLE \"a b\"(id INTEGER PRIMARY KEY)", "INSERT INTO \"a b\" VALUES(1)")
     world.track_once()
     before = world.assert_equal().of_table("a b").name
-    world.sql("CREATE TABLE a_b(id INTEGER PRIMARY KEY)", "INSERT INTO a_b VALUES(2)", f"CREATE TABLE {quoted(before)}(id INTEGER PRIMARY KEY)")
+    world.sql(
+        "CREATE TABLE a_b(id INTEGER PRIMARY KEY)",
+        "INSERT INTO a_b VALUES(2)",
+        f"CREATE TABLE {quoted(before)}(id INTEGER PRIMARY KEY)",
+    )
     world.track_once()
     assert world.assert_equal().of_table("a b").name == before
 
@@ -150,8 +272,12 @@ def test_a_second_run_without_changes_makes_no_commit_and_says_so(world):
 
 
 def test_tables_without_a_key_and_views_are_left_out_with_the_reason(world):
-    world.sql("CREATE TABLE t(id INTEGER PRIMARY KEY)", "CREATE TABLE nokey(a, b)", "CREATE VIEW v AS SELECT * FROM t",
-              "CREATE VIRTUAL TABLE f USING fts5(x)")
+    world.sql(
+        "CREATE TABLE t(id INTEGER PRIMARY KEY)",
+        "CREATE TABLE nokey(a, b)",
+        "CREATE VIEW v AS SELECT * FROM t",
+        "CREATE VIRTUAL TABLE f USING fts5(x)",
+    )
     result = world.track_once()
     skipped = {event["table"]: event["reason"] for event in result.events if event["event"] == "entity_skipped"}
     assert "nokey" in skipped and "PRIMARY KEY" in skipped["nokey"]
@@ -172,7 +298,11 @@ def test_an_empty_database_and_an_empty_table(world):
 
 
 def test_only_the_named_tables_are_copied(world):
-    world.sql("CREATE TABLE a(id INTEGER PRIMARY KEY)", "CREATE TABLE b(id INTEGER PRIMARY KEY)", "CREATE TABLE c(id INTEGER PRIMARY KEY)")
+    world.sql(
+        "CREATE TABLE a(id INTEGER PRIMARY KEY)",
+        "CREATE TABLE b(id INTEGER PRIMARY KEY)",
+        "CREATE TABLE c(id INTEGER PRIMARY KEY)",
+    )
     world.track_once("--entities", "a,c")
     world.assert_equal(["a", "c"])
     assert not world.query("SELECT 1 FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = 'b'")
@@ -182,10 +312,14 @@ def test_only_the_named_tables_are_copied(world):
 
 def test_a_load_of_many_partitions_and_chunks_with_a_small_configuration(world):
     rows = [(number, f"text {number} " + "x" * (number % 50), number / 7) for number in range(3000)]
-    world.sql("CREATE TABLE t(id INTEGER PRIMARY KEY, v TEXT, r REAL)", *[("INSERT INTO t VALUES(?, ?, ?)", row) for row in rows])
+    world.sql(
+        "CREATE TABLE t(id INTEGER PRIMARY KEY, v TEXT, r REAL)",
+        *[("INSERT INTO t VALUES(?, ?, ?)", row) for row in rows],
+    )
     config = world.folder / "small config.json"
     config.write_text(f'''{{ "version": 1, // a comment
-        "links": [ {{ "name": "small", "source": {{ "url": "sqlite:{world.db}" }}, "lake": {{ "url": "file:{world.lake}" }},
+        "links": [ {{ "name": "small", "source": {{ "url": "sqlite:{world.db}" }},
+                      "lake": {{ "url": "file:{world.lake}" }},
                       "snapshot": {{ "partition_bytes": "8KiB", "chunk_rows": 700 }} }} ] }}''')
     world.lakefeed("run", "-c", config, "--state-dir", world.state, "--track", "--once")
     before = world.assert_equal().of_table("t")
@@ -215,8 +349,12 @@ def test_real_data_of_the_quick_start(world):
 
 
 def test_a_value_that_does_not_fit_its_column_freezes_its_table_alone_and_names_the_cure(world):
-    world.sql("CREATE TABLE good(id INTEGER PRIMARY KEY, v TEXT)", "INSERT INTO good VALUES(1, 'x')",
-              "CREATE TABLE bad(id INTEGER PRIMARY KEY, n INT)", "INSERT INTO bad VALUES(1, 5), (2, 'no number')")
+    world.sql(
+        "CREATE TABLE good(id INTEGER PRIMARY KEY, v TEXT)",
+        "INSERT INTO good VALUES(1, 'x')",
+        "CREATE TABLE bad(id INTEGER PRIMARY KEY, n INT)",
+        "INSERT INTO bad VALUES(1, 5), (2, 'no number')",
+    )
     result = world.track_once(expect=1)
     frozen = [event for event in result.events if event["event"] == "entity_frozen"]
     assert len(frozen) == 1 and frozen[0]["entity"] == "bad"
@@ -233,16 +371,20 @@ def test_a_column_configured_as_string_takes_any_value(world):
     world.sql("CREATE TABLE t(id INTEGER PRIMARY KEY, n INT)", "INSERT INTO t VALUES(1, 5), (2, 'no number'), (3, 2.5)")
     config = world.folder / "lakefeed.json"
     config.write_text(f'''{{ "version": 1, "links": [ {{ "name": "shop", "source": {{ "url": "sqlite:{world.db}" }},
-        "lake": {{ "url": "file:{world.lake}" }}, "entities": [ {{ "table": "t", "columns": {{"n": {{"type": "string"}}}} }} ] }} ] }}''')
+        "lake": {{ "url": "file:{world.lake}" }},
+        "entities": [ {{ "table": "t", "columns": {{"n": {{"type": "string"}}}} }} ] }} ] }}''')
     world.lakefeed("run", "-c", config, "--state-dir", world.state, "--track", "--once")
     assert world.assert_equal().of_table("t").attribute("n").type == "string"
 
 
 def test_a_large_row_and_many_columns(world):
     columns = ", ".join(f"c{number} TEXT" for number in range(500))
-    world.sql(f"CREATE TABLE wide(id INTEGER PRIMARY KEY, {columns})", "INSERT INTO wide(id, c499) VALUES(1, 'last')",
-              "CREATE TABLE large(id INTEGER PRIMARY KEY, v TEXT, b BLOB)",
-              ("INSERT INTO large VALUES(1, ?, NULL), (2, 'small', ?)", ("x" * 7_000_000, struct.pack(">Q", 1) * 100_000)))
+    world.sql(
+        f"CREATE TABLE wide(id INTEGER PRIMARY KEY, {columns})",
+        "INSERT INTO wide(id, c499) VALUES(1, 'last')",
+        "CREATE TABLE large(id INTEGER PRIMARY KEY, v TEXT, b BLOB)",
+        ("INSERT INTO large VALUES(1, ?, NULL), (2, 'small', ?)", ("x" * 7_000_000, struct.pack(">Q", 1) * 100_000)),
+    )
     world.track_once()
     world.assert_equal()
     world.sql("UPDATE large SET v = v || 'y' WHERE id = 1")
@@ -251,8 +393,11 @@ def test_a_large_row_and_many_columns(world):
 
 
 def test_a_row_over_the_limit_freezes_its_table_and_names_the_key(world):
-    world.sql("CREATE TABLE t(id INTEGER PRIMARY KEY, v TEXT)", ("INSERT INTO t VALUES(4711, ?)", ("x" * 9_000_000,)),
-              "CREATE TABLE other(id INTEGER PRIMARY KEY)")
+    world.sql(
+        "CREATE TABLE t(id INTEGER PRIMARY KEY, v TEXT)",
+        ("INSERT INTO t VALUES(4711, ?)", ("x" * 9_000_000,)),
+        "CREATE TABLE other(id INTEGER PRIMARY KEY)",
+    )
     result = world.track_once(expect=1)
     frozen = [event for event in result.events if event["event"] == "entity_frozen"]
     assert [event["entity"] for event in frozen] == ["t"] and "4711" in frozen[0]["reason"]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""SQLite as it is found in the field: journal modes, read-only files, keys that hold what they should not, tracking that was tampered with."""
+"""SQLite as it is found in the field: journal modes, bad files, bad values, tracking that was tampered with."""
 
 import contextlib
 import os
@@ -9,15 +9,17 @@ import time
 
 import pytest
 
-from test_daemon import writers
 import workload
+from world import writers
 
 TABLE = ["CREATE TABLE t(id INTEGER PRIMARY KEY, v TEXT)", "INSERT INTO t VALUES(1, 'x'), (2, NULL), (3, '')"]
 OTHER = ["CREATE TABLE other(id INTEGER PRIMARY KEY)", "INSERT INTO other VALUES(1)"]
 
 
 def assert_frozen(world, result, entity, *parts):
-    reasons = [event["reason"] for event in result.events if event["event"] == "entity_frozen" and event["entity"] == entity]
+    reasons = [
+        event["reason"] for event in result.events if event["event"] == "entity_frozen" and event["entity"] == entity
+    ]
     assert len(reasons) == 1, result.err
     assert all(part in reasons[0] for part in parts), reasons[0]
     lake = world.read()
@@ -50,8 +52,12 @@ def test_recursive_triggers_double_nothing(world):
 
 
 def test_triggers_of_the_application_that_write_to_other_tables_are_followed(world):
-    world.sql(*TABLE, "CREATE TABLE audit(n INTEGER PRIMARY KEY, what TEXT)",
-              "CREATE TRIGGER app AFTER UPDATE ON t BEGIN INSERT INTO audit(what) VALUES(OLD.v || NEW.v); DELETE FROM t WHERE id = NEW.id + 1; END")
+    world.sql(
+        *TABLE,
+        "CREATE TABLE audit(n INTEGER PRIMARY KEY, what TEXT)",
+        "CREATE TRIGGER app AFTER UPDATE ON t BEGIN INSERT INTO audit(what) VALUES(OLD.v || NEW.v);"
+        " DELETE FROM t WHERE id = NEW.id + 1; END",
+    )
     world.track_once()
     world.sql("UPDATE t SET v = 'y' WHERE id = 1")
     world.once()
@@ -69,15 +75,37 @@ def test_null_in_a_key_freezes_the_table_and_goes_when_it_is_mended(world):
     world.assert_equal()
 
 
-@pytest.mark.parametrize("declared, value", [("INT", "'text'"), ("TEXT", "x'00'"), ("BLOB", "'text'"), ("REAL", "'text'"), ("", "7"), ("DATE", "'yesterday'")])
+@pytest.mark.parametrize(
+    "declared, value",
+    [("INT", "'text'"), ("TEXT", "x'00'"), ("BLOB", "'text'"), ("REAL", "'text'"), ("", "7"), ("DATE", "'yesterday'")],
+)
 def test_a_key_of_another_storage_class_freezes_its_table(world, declared, value):
-    world.sql(f"CREATE TABLE n(k {declared}, v TEXT, PRIMARY KEY(k)) WITHOUT ROWID", f"INSERT INTO n VALUES({value}, 'odd')", *OTHER)
+    world.sql(
+        f"CREATE TABLE n(k {declared}, v TEXT, PRIMARY KEY(k)) WITHOUT ROWID",
+        f"INSERT INTO n VALUES({value}, 'odd')",
+        *OTHER,
+    )
     assert_frozen(world, world.track_once(expect=1), "n", "k")
 
 
-@pytest.mark.parametrize("declared, value", [("INT", "'text'"), ("INT", "1.5"), ("REAL", "'text'"), ("BOOLEAN", "2"), ("DATE", "'2024-02-30'"),
-                                             ("DATETIME", "'noon'"), ("TIME", "'25:00:00'"), ("UUID", "'short'"), ("BLOB", "'text'"), ("TEXT", "x'ff'"),
-                                             ("TEXT", "CAST(x'ff' AS TEXT)"), ("TEXT", "'a' || char(0) || 'b'"), ("DECIMAL(30,2)", "9007199254740993")])
+@pytest.mark.parametrize(
+    "declared, value",
+    [
+        ("INT", "'text'"),
+        ("INT", "1.5"),
+        ("REAL", "'text'"),
+        ("BOOLEAN", "2"),
+        ("DATE", "'2024-02-30'"),
+        ("DATETIME", "'noon'"),
+        ("TIME", "'25:00:00'"),
+        ("UUID", "'short'"),
+        ("BLOB", "'text'"),
+        ("TEXT", "x'ff'"),
+        ("TEXT", "CAST(x'ff' AS TEXT)"),
+        ("TEXT", "'a' || char(0) || 'b'"),
+        ("DECIMAL(30,2)", "9007199254740993"),
+    ],
+)
 def test_a_value_that_does_not_fit_comes_by_a_change_and_goes_again(world, declared, value):
     world.sql(f"CREATE TABLE n(k INTEGER PRIMARY KEY, v {declared})", "INSERT INTO n VALUES(1, NULL)", *OTHER)
     world.track_once()
@@ -107,7 +135,9 @@ def test_dropped_triggers_are_noticed_and_nothing_is_lost(world):
     world.sql(*TABLE, *OTHER)
     world.track_once()
     names = [row[0] for row in world.query("SELECT name FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = 't'")]
-    world.sql(*[f"DROP TRIGGER {name}" for name in names], "INSERT INTO t VALUES(4, 'unseen')", "INSERT INTO other VALUES(2)")
+    world.sql(
+        *[f"DROP TRIGGER {name}" for name in names], "INSERT INTO t VALUES(4, 'unseen')", "INSERT INTO other VALUES(2)"
+    )
     result = world.once(expect=1)
     assert_frozen(world, result, "t", "track")
     world.track_once()

@@ -6,25 +6,71 @@ import pytest
 from world import wait_until
 
 CHANGES = {
-    "add a column": (["ALTER TABLE t ADD COLUMN extra TEXT", "UPDATE t SET extra = 'e' WHERE id = 1"], ["id", "a", "b", "extra"]),
+    "add a column": (
+        ["ALTER TABLE t ADD COLUMN extra TEXT", "UPDATE t SET extra = 'e' WHERE id = 1"],
+        ["id", "a", "b", "extra"],
+    ),
     "add a column with a default": (["ALTER TABLE t ADD COLUMN extra INT DEFAULT 7"], ["id", "a", "b", "extra"]),
-    "add a NOT NULL column": (["ALTER TABLE t ADD COLUMN extra INT NOT NULL DEFAULT 0", "INSERT INTO t VALUES(9, 'i', 9, 9)"], ["id", "a", "b", "extra"]),
+    "add a NOT NULL column": (
+        ["ALTER TABLE t ADD COLUMN extra INT NOT NULL DEFAULT 0", "INSERT INTO t VALUES(9, 'i', 9, 9)"],
+        ["id", "a", "b", "extra"],
+    ),
     "drop a column": (["ALTER TABLE t DROP COLUMN a"], ["id", "b"]),
-    "rename a column": (["ALTER TABLE t RENAME COLUMN a TO renamed", "UPDATE t SET renamed = 'new' WHERE id = 2"], ["id", "renamed", "b"]),
-    "rename the key": (["ALTER TABLE t RENAME COLUMN id TO ident", "DELETE FROM t WHERE ident = 1"], ["ident", "a", "b"]),
-    "drop and add under the same name": (["ALTER TABLE t DROP COLUMN a", "ALTER TABLE t ADD COLUMN a TEXT", "UPDATE t SET a = 'new' WHERE id = 2"],
-                                         ["id", "b", "a"]),
-    "rename, drop and add": (["ALTER TABLE t RENAME COLUMN a TO renamed", "ALTER TABLE t DROP COLUMN b", "ALTER TABLE t ADD COLUMN b TEXT",
-                              "UPDATE t SET b = 20"], ["id", "renamed", "b"]),
-    "change a type": (["CREATE TABLE n(id INTEGER PRIMARY KEY, a TEXT, b TEXT)", "INSERT INTO n SELECT * FROM t", "DROP TABLE t",
-                       "ALTER TABLE n RENAME TO t"], ["id", "a", "b"]),
-    "change the key": (["CREATE TABLE n(id INT, a TEXT, b INT, PRIMARY KEY(b))", "INSERT INTO n SELECT * FROM t", "DROP TABLE t",
-                        "ALTER TABLE n RENAME TO t"], ["id", "a", "b"]),
-    "rows changed before and after": (["UPDATE t SET a = 'before'", "ALTER TABLE t ADD COLUMN extra TEXT", "UPDATE t SET extra = 'after'",
-                                       "DELETE FROM t WHERE id = 3"], ["id", "a", "b", "extra"]),
+    "rename a column": (
+        ["ALTER TABLE t RENAME COLUMN a TO renamed", "UPDATE t SET renamed = 'new' WHERE id = 2"],
+        ["id", "renamed", "b"],
+    ),
+    "rename the key": (
+        ["ALTER TABLE t RENAME COLUMN id TO ident", "DELETE FROM t WHERE ident = 1"],
+        ["ident", "a", "b"],
+    ),
+    "drop and add under the same name": (
+        ["ALTER TABLE t DROP COLUMN a", "ALTER TABLE t ADD COLUMN a TEXT", "UPDATE t SET a = 'new' WHERE id = 2"],
+        ["id", "b", "a"],
+    ),
+    "rename, drop and add": (
+        [
+            "ALTER TABLE t RENAME COLUMN a TO renamed",
+            "ALTER TABLE t DROP COLUMN b",
+            "ALTER TABLE t ADD COLUMN b TEXT",
+            "UPDATE t SET b = 20",
+        ],
+        ["id", "renamed", "b"],
+    ),
+    "change a type": (
+        [
+            "CREATE TABLE n(id INTEGER PRIMARY KEY, a TEXT, b TEXT)",
+            "INSERT INTO n SELECT * FROM t",
+            "DROP TABLE t",
+            "ALTER TABLE n RENAME TO t",
+        ],
+        ["id", "a", "b"],
+    ),
+    "change the key": (
+        [
+            "CREATE TABLE n(id INT, a TEXT, b INT, PRIMARY KEY(b))",
+            "INSERT INTO n SELECT * FROM t",
+            "DROP TABLE t",
+            "ALTER TABLE n RENAME TO t",
+        ],
+        ["id", "a", "b"],
+    ),
+    "rows changed before and after": (
+        [
+            "UPDATE t SET a = 'before'",
+            "ALTER TABLE t ADD COLUMN extra TEXT",
+            "UPDATE t SET extra = 'after'",
+            "DELETE FROM t WHERE id = 3",
+        ],
+        ["id", "a", "b", "extra"],
+    ),
 }
-TABLES = ["CREATE TABLE t(id INTEGER PRIMARY KEY, a TEXT, b INT)", "INSERT INTO t VALUES(1, 'x', 10), (2, NULL, 20), (3, '', 30)",
-          "CREATE TABLE other(id INTEGER PRIMARY KEY)", "INSERT INTO other VALUES(1)"]
+TABLES = [
+    "CREATE TABLE t(id INTEGER PRIMARY KEY, a TEXT, b INT)",
+    "INSERT INTO t VALUES(1, 'x', 10), (2, NULL, 20), (3, '', 30)",
+    "CREATE TABLE other(id INTEGER PRIMARY KEY)",
+    "INSERT INTO other VALUES(1)",
+]
 
 
 def alive(lake):
@@ -47,7 +93,9 @@ def test_schema_change_while_nothing_runs(world, name):
     world.assert_equal()
 
 
-@pytest.mark.parametrize("name", [name for name, (statements, _) in CHANGES.items() if not any("CREATE" in s for s in statements)])
+@pytest.mark.parametrize(
+    "name", [name for name, (statements, _) in CHANGES.items() if not any("CREATE" in s for s in statements)]
+)
 def test_schema_change_while_the_daemon_runs(world, name):
     statements, columns = CHANGES[name]
     world.sql(*TABLES)
@@ -70,7 +118,12 @@ def test_a_dropped_column_keeps_its_place_empty_and_a_new_one_comes_last(world):
     world.sql("ALTER TABLE t ADD COLUMN c TEXT", "UPDATE t SET c = 'c' WHERE id = 1")
     world.once()
     attributes = world.assert_equal().of_table("t").attributes
-    assert [(attribute.name, attribute.dropped) for attribute in attributes] == [("id", False), ("a", True), ("b", False), ("c", False)]
+    assert [(attribute.name, attribute.dropped) for attribute in attributes] == [
+        ("id", False),
+        ("a", True),
+        ("b", False),
+        ("c", False),
+    ]
 
 
 def test_a_dropped_table_stands_in_error_and_the_others_go_on(world):
@@ -94,7 +147,12 @@ def test_a_dropped_table_stands_in_error_and_the_others_go_on(world):
 def test_a_table_created_again_is_loaded_once_it_is_tracked(world):
     world.sql(*TABLES)
     world.track_once()
-    world.sql("DROP TABLE t", "CREATE TABLE t(id TEXT PRIMARY KEY, z REAL)", "INSERT INTO t VALUES('new', 1.5)", "INSERT INTO other VALUES(2)")
+    world.sql(
+        "DROP TABLE t",
+        "CREATE TABLE t(id TEXT PRIMARY KEY, z REAL)",
+        "INSERT INTO t VALUES('new', 1.5)",
+        "INSERT INTO other VALUES(2)",
+    )
     world.once(expect=1)
     assert world.read().entities["t"].state == "Error"
     assert len(world.read().of_table("other").rows()) == 2
@@ -149,6 +207,7 @@ def test_an_entity_removed_from_the_list_leaves_model_json_and_its_files_go_by_r
             "lake": {{ "url": "file:{world.lake}" }}, "entities": {entities},
             "snapshot": {{ "keep": 2, "keep_for": "{keep_for}" }} }} ] }}''')
         world.lakefeed("run", "-c", config, "--state-dir", world.state, "--track", "--once")
+
     run('["t", "other"]')
     files = world.read().entities["t"].files
     run('["other"]')

@@ -24,14 +24,21 @@ def shop(world):
 
 # --- tracking ---
 
+
 def paste(world, command):
     """What a user does: the command as printed, in a shell in which lakefeed is installed."""
     path = world.folder / "bin"
     path.mkdir(exist_ok=True)
     if not (path / "lakefeed").exists():
         (path / "lakefeed").symlink_to(world.binary)
-    return subprocess.run(["/bin/sh", "-c", command], env={**os.environ, "PATH": f"{path}:{os.environ['PATH']}"}, capture_output=True,
-                          stdin=subprocess.DEVNULL, timeout=60, check=False)
+    return subprocess.run(
+        ["/bin/sh", "-c", command],
+        env={**os.environ, "PATH": f"{path}:{os.environ['PATH']}"},
+        capture_output=True,
+        stdin=subprocess.DEVNULL,
+        timeout=60,
+        check=False,
+    )
 
 
 @pytest.mark.parametrize("name", ["my shop.db", "it's mine.db", "a $HOME `x` \"y\".db"])
@@ -42,7 +49,7 @@ def test_untracked_is_refused_with_a_command_that_works(world, name):
     result = world.once(expect=2)
     assert world.query("SELECT * FROM sqlite_schema") == before
     message = result.events[-1]["message"]
-    command = message[message.index("lakefeed track"):].split("  (")[0]
+    command = message[message.index("lakefeed track") :].split("  (")[0]
     done = paste(world, command)
     assert done.returncode == 0, (command, done.stderr)
     world.once()
@@ -52,14 +59,16 @@ def test_untracked_is_refused_with_a_command_that_works(world, name):
 def test_the_command_to_paste_names_only_the_chosen_tables(world):
     world.sql(*TABLE, "CREATE TABLE private(id INTEGER PRIMARY KEY)")
     message = world.once("--entities", "t", expect=2).events[-1]["message"]
-    assert paste(world, message[message.index("lakefeed track"):].split("  (")[0]).returncode == 0
+    assert paste(world, message[message.index("lakefeed track") :].split("  (")[0]).returncode == 0
     assert not world.query("SELECT 1 FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = 'private'")
     world.once("--entities", "t")
     world.assert_equal(["t"])
 
 
 def test_untrack_leaves_no_trace(world):
-    world.sql(*TABLE, "CREATE TABLE \"a b\"(k TEXT, n INT UNIQUE, PRIMARY KEY(k, n)) WITHOUT ROWID", "CREATE INDEX i ON t(v)")
+    world.sql(
+        *TABLE, "CREATE TABLE \"a b\"(k TEXT, n INT UNIQUE, PRIMARY KEY(k, n)) WITHOUT ROWID", "CREATE INDEX i ON t(v)"
+    )
     before = world.query("SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name")
     rows = world.query("SELECT * FROM t")
     world.lakefeed("track", "--source", f"sqlite:{world.db}", "--state-dir", world.state)
@@ -130,6 +139,7 @@ def test_the_same_link_name_for_another_lake_is_refused_and_taken_over_on_reques
 
 # --- what is gone comes again ---
 
+
 @pytest.mark.parametrize("gone", [["lake"], ["state"], ["lake", "state"]], ids="+".join)
 def test_the_same_command_after_rm_rf_ends_well(shop, gone):
     shop.sql("UPDATE t SET v = 'changed' WHERE id = 1")
@@ -181,6 +191,7 @@ def test_a_lake_that_was_moved_goes_on(shop):
 
 # --- another source than that of the lake ---
 
+
 def assert_refused(world, head, status=5):
     result = world.once(expect=status)
     assert result.events[-1]["event"] == "resync_required"
@@ -205,7 +216,11 @@ def test_an_older_copy_that_was_written_to_since_is_recognised(shop):
     shop.once()
     head = shop.head()
     shop.replace_db(shop.folder / "old.db")
-    shop.sql("INSERT INTO t VALUES(5, 'another history')", "INSERT INTO t VALUES(6, 'longer')", "INSERT INTO t VALUES(7, 'than it was')")
+    shop.sql(
+        "INSERT INTO t VALUES(5, 'another history')",
+        "INSERT INTO t VALUES(6, 'longer')",
+        "INSERT INTO t VALUES(7, 'than it was')",
+    )
     assert_refused(shop, head)
 
 
@@ -264,7 +279,9 @@ def test_the_lake_of_another_source_is_refused_and_not_overwritten(shop):
     other.assert_equal()
 
 
-@pytest.mark.parametrize("model", [b'{"name": "cdm", "version": "1.0", "entities": []}', b"", b"no json", b'{"name": "cut'])
+@pytest.mark.parametrize(
+    "model", [b'{"name": "cdm", "version": "1.0", "entities": []}', b"", b"no json", b'{"name": "cut']
+)
 def test_a_foreign_or_damaged_model_json_is_never_overwritten(world, model):
     world.sql(*TABLE)
     world.lake.mkdir()

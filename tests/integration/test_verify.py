@@ -7,16 +7,19 @@ import re
 import pytest
 
 import workload
-from test_daemon import writers
-from world import wait_until
+from world import wait_until, writers
 
 ROWS = [(number, number * 1000 + 7, f"text {number}" if number % 3 else None) for number in range(1, 501)]
 
 
 @pytest.fixture
 def shop(world):
-    world.sql("CREATE TABLE orders(id INTEGER PRIMARY KEY, total INT, note TEXT)", *[("INSERT INTO orders VALUES(?, ?, ?)", row) for row in ROWS],
-              "CREATE TABLE pair(a TEXT, b INT, v REAL, PRIMARY KEY(a, b))", "INSERT INTO pair VALUES('x', 1, 1.5), ('x', 2, 2.5), ('y', 1, NULL)")
+    world.sql(
+        "CREATE TABLE orders(id INTEGER PRIMARY KEY, total INT, note TEXT)",
+        *[("INSERT INTO orders VALUES(?, ?, ?)", row) for row in ROWS],
+        "CREATE TABLE pair(a TEXT, b INT, v REAL, PRIMARY KEY(a, b))",
+        "INSERT INTO pair VALUES('x', 1, 1.5), ('x', 2, 2.5), ('y', 1, NULL)",
+    )
     world.track_once()
     return world
 
@@ -33,7 +36,11 @@ def alter(world, table, change):
 
 def assert_found(result, entity, key):
     assert result.status == 3
-    lines = [line for line in result.out.splitlines() if re.search(rf"\b{entity}\b", line) and all(re.search(rf"\b{part}\b", line) for part in key)]
+    lines = [
+        line
+        for line in result.out.splitlines()
+        if re.search(rf"\b{entity}\b", line) and all(re.search(rf"\b{part}\b", line) for part in key)
+    ]
     assert lines, result.out
     assert "equals" not in result.out
     return lines
@@ -90,7 +97,11 @@ def test_a_broken_or_missing_file_is_found(shop):
 
 def test_changes_not_yet_committed_are_no_difference(shop):
     """Nobody commits, so verify can only say that these keys were not compared; it must not call them different."""
-    shop.sql("UPDATE orders SET total = 0 WHERE id = 5", "DELETE FROM orders WHERE id = 6", "INSERT INTO orders VALUES(9999, 1, NULL)")
+    shop.sql(
+        "UPDATE orders SET total = 0 WHERE id = 5",
+        "DELETE FROM orders WHERE id = 6",
+        "INSERT INTO orders VALUES(9999, 1, NULL)",
+    )
     result = shop.verify(expect=None)
     assert result.status == 0, result.out
     shop.once()
@@ -100,7 +111,12 @@ def test_changes_not_yet_committed_are_no_difference(shop):
 def test_rows_changed_without_a_trace_are_found(shop):
     triggers = [row[0] for row in shop.query("SELECT sql FROM sqlite_schema WHERE type = 'trigger'")]
     names = [row[0] for row in shop.query("SELECT name FROM sqlite_schema WHERE type = 'trigger'")]
-    shop.sql(*[f"DROP TRIGGER {name}" for name in names], "UPDATE orders SET total = 1 WHERE id = 42", "DELETE FROM orders WHERE id = 43", *triggers)
+    shop.sql(
+        *[f"DROP TRIGGER {name}" for name in names],
+        "UPDATE orders SET total = 1 WHERE id = 42",
+        "DELETE FROM orders WHERE id = 43",
+        *triggers,
+    )
     result = shop.verify(expect=None)
     assert_found(result, "orders", ["42"])
     assert_found(result, "orders", ["43"])
@@ -108,7 +124,10 @@ def test_rows_changed_without_a_trace_are_found(shop):
 
 def test_no_false_alarm_under_load_with_the_daemon_and_an_altered_digit_is_found(world, seed):
     workload.create(world.db)
-    world.sql("CREATE TABLE still(id INTEGER PRIMARY KEY, v INT)", *[f"INSERT INTO still VALUES({n}, {n})" for n in range(1000, 1100)])
+    world.sql(
+        "CREATE TABLE still(id INTEGER PRIMARY KEY, v INT)",
+        *[f"INSERT INTO still VALUES({n}, {n})" for n in range(1000, 1100)],
+    )
     daemon = world.daemon("--track")
     daemon.wait_event("load_finished", count=5)
     with writers(world, seed, count=2, pause_ms=10):
@@ -129,7 +148,10 @@ def test_a_lake_that_is_not_there_and_an_unknown_entity_are_told(world):
 
 def test_it_writes_nothing_to_lake_or_source(shop):
     def seen():
-        return sorted((path, path.stat().st_mtime_ns) for path in shop.lake.rglob("*") if path.is_file()), shop.query("SELECT * FROM lakefeed_log")
+        return sorted((path, path.stat().st_mtime_ns) for path in shop.lake.rglob("*") if path.is_file()), shop.query(
+            "SELECT * FROM lakefeed_log"
+        )
+
     before = seen()
     shop.verify()
     assert seen() == before

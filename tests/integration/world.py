@@ -19,6 +19,7 @@ import lake_reader
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("LAKEFEED_BIN", ROOT / "build/release/lakefeed")).resolve()
 TEST_BIN = pathlib.Path(os.environ.get("LAKEFEED_TEST_BIN", ROOT / "build/debug/lakefeed")).resolve()
+WRITER = ROOT / "tests/integration/workload.py"
 LEVELS = {"debug", "info", "warn", "error"}
 STOP_S = 10  # promised for SIGTERM
 WAIT_S = 30
@@ -55,18 +56,27 @@ class Daemon:
     def __init__(self, arguments, log, env=None, cwd=None):
         self.log = pathlib.Path(log)
         with open(self.log, "ab") as file:
-            self.process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=file, stderr=file, cwd=cwd,
-                                            env={**os.environ, **(env or {})})
+            self.process = subprocess.Popen(
+                arguments,
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=file,
+                cwd=cwd,
+                env={**os.environ, **(env or {})},
+            )
 
     def events(self):
         text = self.log.read_text("utf-8")
-        return parse_events(text[:text.rfind("\n") + 1])
+        return parse_events(text[: text.rfind("\n") + 1])
 
     def wait_event(self, name, count=1, **fields):
         def found():
             events = [e for e in self.events() if e["event"] == name and fields.items() <= e.items()]
-            assert len(events) >= count or self.process.poll() is None, f"ended before {name}: {self.log.read_text()[-2000:]}"
+            assert (
+                len(events) >= count or self.process.poll() is None
+            ), f"ended before {name}: {self.log.read_text()[-2000:]}"
             return events if len(events) >= count else None
+
         return wait_until(found, name)
 
     def kill(self):
@@ -122,7 +132,12 @@ class World:
 
     def configure(self, **snapshot):
         """From now on every command takes a configuration file with these settings of snapshots."""
-        link = {"name": "shop", "source": {"url": f"sqlite:{self.db}"}, "lake": {"url": f"file:{self.lake}"}, "snapshot": snapshot}
+        link = {
+            "name": "shop",
+            "source": {"url": f"sqlite:{self.db}"},
+            "lake": {"url": f"file:{self.lake}"},
+            "snapshot": snapshot,
+        }
         self.config = self.folder / "lakefeed.json"
         self.config.write_text(json.dumps({"version": 1, "links": [link]}))
 
@@ -130,13 +145,29 @@ class World:
         if self.config is not None:
             return ["-c", str(self.config), "--state-dir", str(state or self.state)]
         self.lakes.add(pathlib.Path(lake or self.lake))
-        return ["--source", f"sqlite:{db or self.db}", "--lake", f"file:{lake or self.lake}", "--state-dir", str(state or self.state)]
+        return [
+            "--source",
+            f"sqlite:{db or self.db}",
+            "--lake",
+            f"file:{lake or self.lake}",
+            "--state-dir",
+            str(state or self.state),
+        ]
 
     def lakefeed(self, *arguments, expect=0, env=None, cwd=None):
-        done = subprocess.run([str(self.binary), *map(str, arguments)], stdin=subprocess.DEVNULL, capture_output=True, timeout=COMMAND_S,
-                              cwd=cwd, env={**os.environ, **(env or {})}, check=False)
+        done = subprocess.run(
+            [str(self.binary), *map(str, arguments)],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=COMMAND_S,
+            cwd=cwd,
+            env={**os.environ, **(env or {})},
+            check=False,
+        )
         out, err = done.stdout.decode("utf-8"), done.stderr.decode("utf-8")
-        assert expect is None or done.returncode == expect, f"{arguments}: exit {done.returncode}, not {expect}\n{out}\n{err}"
+        assert (
+            expect is None or done.returncode == expect
+        ), f"{arguments}: exit {done.returncode}, not {expect}\n{out}\n{err}"
         logs = arguments[0] in ("run", "resync") and done.returncode >= 0 and err.startswith("{")
         return Result(done.returncode, out, err, parse_events(err) if logs else [])
 
@@ -181,6 +212,7 @@ class World:
             except (lake_reader.LakeError, OSError) as error:
                 last[:] = [error]
                 return None
+
         try:
             return wait_until(equal, "the lake equals the source")
         except AssertionError:
@@ -209,3 +241,17 @@ class World:
 def python(*arguments, **options):
     """Another process of this Python."""
     return subprocess.Popen([sys.executable, *map(str, arguments)], stdin=subprocess.DEVNULL, **options)
+
+
+@contextlib.contextmanager
+def writers(world, seed, count=1, pause_ms=5):
+    """Other processes that write; on leaving they have ended with their last transaction."""
+    processes = [python(WRITER, world.db, seed + number, pause_ms) for number in range(count)]
+    try:
+        yield processes
+        assert all(process.poll() is None for process in processes), "a writer failed"
+    finally:
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            assert process.wait(timeout=30) in (0, -signal.SIGTERM)

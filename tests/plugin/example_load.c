@@ -103,7 +103,7 @@ static void cut_range(struct lf_load *load, struct lf_bound lo, struct lf_bound 
 
 static void shuffle(struct lf_load *load)
 {
-    for (size_t i = load->nrows; i > 1; i--) {
+    for (size_t i = load->rows == NULL ? 0 : load->nrows; i > 1; i--) {
         size_t other = (size_t)example_rng_below(&load->session->rng, i);
         const struct lf_cell *row = load->rows[i - 1];
         load->rows[i - 1] = load->rows[other];

@@ -267,7 +267,7 @@ void world_check(struct world *world)
     if (strcmp(etag, world->checked_etag) == 0) {
         return;
     }
-    strcpy(world->checked_etag, etag);
+    memcpy(world->checked_etag, etag, sizeof world->checked_etag);
     if (world->trace) {
         (void)printf("%lld step %llu: commit %llu at %llu, acknowledged %llu, source %llu, writer %s\n",
                      (long long)world->now_ms, (unsigned long long)world->steps, (unsigned long long)model->commit,

@@ -438,15 +438,10 @@ static inline void fixture_drain(struct fixture *f)
     }
 }
 
-/* The rows that the map has of the table must be those that a plain SELECT gives. */
-static inline void fixture_compare(struct fixture *f, const char *name)
+/* SELECT of the columns that the follower knows and the table still has. */
+static inline sqlite3_stmt *fixture_select(struct fixture *f, const struct follower *t, const char *name)
 {
-    struct follower *t = follower_of(f, name);
-    struct fixture truth = {.map = NULL};
-    struct buf want = {0}, have = {0};
     sqlite3_stmt *stmt = NULL;
-    assert_int_equal(sqlite3_open(":memory:", &truth.map), SQLITE_OK);
-    sql_of(truth.map, "CREATE TABLE m(t, k, r, PRIMARY KEY(t, k))");
     struct buf sql = {0};
     buf_append_text(&sql, "SELECT ");
     for (uint32_t i = 0, n = 0; i < t->ncolumns; i++) {
@@ -460,45 +455,62 @@ static inline void fixture_compare(struct fixture *f, const char *name)
     buf_append_text(&sql, from);
     sqlite3_free(from);
     assert_int_equal(sqlite3_prepare_v2(f->app, buf_text(&sql), -1, &stmt, NULL), SQLITE_OK);
+    buf_done(&sql);
+    return stmt;
+}
+
+static inline struct lf_cell fixture_cell(sqlite3_stmt *stmt, int at, enum lf_type type)
+{
+    int class = sqlite3_column_type(stmt, at);
+    struct lf_cell cell = {.state = class == SQLITE_NULL ? LF_CELL_NULL : LF_CELL_VALUE};
+    if (type == LF_TYPE_INT64 || type == LF_TYPE_BOOLEAN) {
+        cell.i = sqlite3_column_int64(stmt, at);
+    } else if (type == LF_TYPE_DOUBLE) {
+        cell.d = sqlite3_column_double(stmt, at);
+    } else {
+        cell.bytes.ptr = class == SQLITE_BLOB ? sqlite3_column_blob(stmt, at) : sqlite3_column_text(stmt, at);
+        cell.bytes.len = (size_t)sqlite3_column_bytes(stmt, at);
+    }
+    return cell;
+}
+
+static inline void fixture_map_text(sqlite3 *map, const char *name, struct buf *out)
+{
+    sqlite3_stmt *stmt = NULL;
+    sqlite3_prepare_v2(map, "SELECT k || '=' || r FROM m WHERE t = ?1 ORDER BY k", -1, &stmt, NULL);
+    sqlite3_bind_text(stmt, 1, name, -1, SQLITE_STATIC);
     while (sqlite3_step(stmt) == SQLITE_ROW) {
-        struct lf_cell cells[32];
-        int c = 0;
+        buf_printf(out, "%s\n", (const char *)sqlite3_column_text(stmt, 0));
+    }
+    sqlite3_finalize(stmt);
+}
+
+/* The rows that the map has of the table must be those that a plain SELECT gives. */
+static inline void fixture_compare(struct fixture *f, const char *name)
+{
+    struct follower *t = follower_of(f, name);
+    struct fixture truth = {.map = NULL};
+    struct buf want = {0}, have = {0};
+    assert_int_equal(sqlite3_open(":memory:", &truth.map), SQLITE_OK);
+    sql_of(truth.map, "CREATE TABLE m(t, k, r, PRIMARY KEY(t, k))");
+    sqlite3_stmt *stmt = fixture_select(f, t, name);
+    while (sqlite3_step(stmt) == SQLITE_ROW) {
+        struct lf_cell cells[32] = {0};
+        int at = 0;
         for (uint32_t i = 0; i < t->ncolumns; i++) {
-            cells[i].state = LF_CELL_NULL;
-            if (t->columns[i].dropped) {
-                continue;
+            if (!t->columns[i].dropped) {
+                cells[i] = fixture_cell(stmt, at++, t->columns[i].type);
             }
-            int class = sqlite3_column_type(stmt, c);
-            cells[i].state = class == SQLITE_NULL ? LF_CELL_NULL : LF_CELL_VALUE;
-            enum lf_type type = t->columns[i].type;
-            if (type == LF_TYPE_INT64 || type == LF_TYPE_BOOLEAN) {
-                cells[i].i = sqlite3_column_int64(stmt, c);
-            } else if (type == LF_TYPE_DOUBLE) {
-                cells[i].d = sqlite3_column_double(stmt, c);
-            } else {
-                cells[i].bytes.ptr = class == SQLITE_BLOB ? sqlite3_column_blob(stmt, c) : sqlite3_column_text(stmt, c);
-                cells[i].bytes.len = (size_t)sqlite3_column_bytes(stmt, c);
-            }
-            c++;
         }
         map_put(&truth, t, cells);
     }
     sqlite3_finalize(stmt);
-    sqlite3 *maps[] = {truth.map, f->map};
-    struct buf *texts[] = {&want, &have};
-    for (int i = 0; i < 2; i++) {
-        sqlite3_prepare_v2(maps[i], "SELECT k || '=' || r FROM m WHERE t = ?1 ORDER BY k", -1, &stmt, NULL);
-        sqlite3_bind_text(stmt, 1, name, -1, SQLITE_STATIC);
-        while (sqlite3_step(stmt) == SQLITE_ROW) {
-            buf_printf(texts[i], "%s\n", (const char *)sqlite3_column_text(stmt, 0));
-        }
-        sqlite3_finalize(stmt);
-    }
+    fixture_map_text(truth.map, name, &want);
+    fixture_map_text(f->map, name, &have);
     assert_string_equal(buf_text(&have), buf_text(&want));
     sqlite3_close(truth.map);
     buf_done(&want);
     buf_done(&have);
-    buf_done(&sql);
 }
 
 /* The application writes, the host drains, both must agree. */

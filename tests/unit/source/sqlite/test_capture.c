@@ -107,8 +107,7 @@ static void update_when_keys_move_then_old_and_new_are_told(void **state)
 {
     (void)state;
     RUN(users, "UPDATE t SET id=id+100",
-        "UPDATE t SET id=-1 WHERE id=101; UPDATE t SET id=101 WHERE id=102;"
-        " UPDATE t SET id=102 WHERE id=-1",
+        "UPDATE t SET id=-1 WHERE id=101; UPDATE t SET id=101 WHERE id=102; UPDATE t SET id=102 WHERE id=-1",
         "UPDATE t SET n=n*2 WHERE id>101", "DELETE FROM t");
 }
 

@@ -40,79 +40,80 @@ static void try_value(const char *type, const char *literal, const char *option,
     fixture_remove(&f);
 }
 
+static const struct {
+    const char *type, *literal, *option, *want;
+} value_cases[] = {
+    {"INTEGER", "9223372036854775807", NULL, "9223372036854775807;"},
+    {"INTEGER", "'12'", NULL, "12;"},
+    {"INTEGER", "'abc'", NULL, "!"},
+    {"INTEGER", "9223372036854775808", NULL, "!"},
+    {"INT", "1.5", NULL, "!"},
+    {"INT", "x'00'", NULL, "!"},
+    {"INT", "NULL", NULL, "NULL;"},
+    {"INT", "'abc'", "string", "'abc';"},
+    {"INT", "-7", "string", "'-7';"},
+    {"INT", "x'00ff'", "binary", "00FFx;"},
+    {"INT", "'ab'", "binary", "6162x;"},
+    {"BOOLEAN", "TRUE", NULL, "1;"},
+    {"BOOLEAN", "2", NULL, "!"},
+    {"BOOL", "'true'", NULL, "!"},
+    {"REAL", "3", NULL, "3;"},
+    {"REAL", "'x'", NULL, "!"},
+    {"DOUBLE PRECISION", "1e400", NULL, "inf;"},
+    {"DECIMAL(10,2)", "'1.50'", NULL, "1.5;"},
+    {"NUMERIC", "9007199254740993", NULL, "!"},
+    {"NUMERIC", "9007199254740993", "string", "'9007199254740993';"},
+    {"NUMERIC", "9007199254740993", "int64", "9007199254740993;"},
+    {"TEXT", "1.0", NULL, "'1.0';"},
+    {"VARCHAR(3)", "''", NULL, "'';"},
+    {"TEXT", "x'00'", NULL, "!"},
+    {"TEXT", "CAST(x'ff41' AS TEXT)", NULL, "!"},
+    {"TEXT", "CAST(x'eda080' AS TEXT)", NULL, "!"},
+    {"TEXT", "CAST(x'410042' AS TEXT)", NULL, "!"},
+    {"TEXT", "'1234567ü🙂'", NULL, "'1234567ü🙂';"},
+    {"", "5", NULL, "'5';"},
+    {"", "0.1", NULL, "'0.1';"},
+    {"", "1e300", NULL, "'1e+300';"},
+    {"", "2.0", NULL, "'2.0';"},
+    {"", "1/3.0", NULL, "'0.3333333333333333';"},
+    {"", "x'01'", NULL, "!"},
+    {"BLOB", "x'00ff'", NULL, "00FFx;"},
+    {"BLOB", "x''", NULL, "x;"},
+    {"BLOB", "'text'", NULL, "!"},
+    {"DATE", "'2024-02-29'", NULL, "'2024-02-29';"},
+    {"DATE", "'2023-02-29'", NULL, "!"},
+    {"DATE", "'0000-01-01'", NULL, "!"},
+    {"DATE", "20240101", NULL, "!"},
+    {"DATE", "'2024-01-02 00:00:00.000'", NULL, "'2024-01-02';"},
+    {"DATE", "'2024-01-02 00:00:01'", NULL, "!"},
+    {"DATETIME", "'2024-01-02 03:04'", NULL, "'2024-01-02T03:04:00';"},
+    {"DATETIME", "'2024-01-02T03:04:05.123456Z'", NULL, "'2024-01-02T03:04:05.123456';"},
+    {"DATETIME", "'2024-01-02T03:04:05.1234567'", NULL, "!"},
+    {"TIMESTAMP", "'2024-03-01 00:30:00+02:00'", NULL, "'2024-02-29T22:30:00';"},
+    {"TIMESTAMP", "'2023-12-31 23:30:00-0130'", NULL, "'2024-01-01T01:00:00';"},
+    {"TIMESTAMP", "'9999-12-31 23:30:00-01:00'", NULL, "!"},
+    {"TIMESTAMP", "'2024-01-02'", NULL, "'2024-01-02T00:00:00';"},
+    {"TIMESTAMP", "'2024-01-02 24:00:00'", NULL, "!"},
+    {"TIMESTAMP", "1700000000", NULL, "!"},
+    {"TIMESTAMP", "1700000000", "int64", "1700000000;"},
+    {"TIME", "'23:59'", NULL, "'23:59:00';"},
+    {"TIME", "'23:59:60'", NULL, "!"},
+    {"JSON", "'{\"a\":1}'", NULL, "'{\"a\":1}';"},
+    {"JSON", "'5'", NULL, "'5';"},
+    {"UUID", "'6BA7B810-9dad-11d1-80b4-00c04fd430c8'", NULL, "'6BA7B810-9dad-11d1-80b4-00c04fd430c8';"},
+    {"UUID", "'6ba7b810'", NULL, "!"},
+    {"MONEY", "'a'", NULL, "'a';"},
+};
+
 static void value_when_it_fits_then_canonical_and_otherwise_data(void **state)
 {
     (void)state;
-    static const struct {
-        const char *type, *literal, *option, *want;
-    } cases[] = {
-        {"INTEGER", "9223372036854775807", NULL, "9223372036854775807;"},
-        {"INTEGER", "'12'", NULL, "12;"},
-        {"INTEGER", "'abc'", NULL, "!"},
-        {"INTEGER", "9223372036854775808", NULL, "!"},
-        {"INT", "1.5", NULL, "!"},
-        {"INT", "x'00'", NULL, "!"},
-        {"INT", "NULL", NULL, "NULL;"},
-        {"INT", "'abc'", "string", "'abc';"},
-        {"INT", "-7", "string", "'-7';"},
-        {"INT", "x'00ff'", "binary", "00FFx;"},
-        {"INT", "'ab'", "binary", "6162x;"},
-        {"BOOLEAN", "TRUE", NULL, "1;"},
-        {"BOOLEAN", "2", NULL, "!"},
-        {"BOOL", "'true'", NULL, "!"},
-        {"REAL", "3", NULL, "3;"},
-        {"REAL", "'x'", NULL, "!"},
-        {"DOUBLE PRECISION", "1e400", NULL, "inf;"},
-        {"DECIMAL(10,2)", "'1.50'", NULL, "1.5;"},
-        {"NUMERIC", "9007199254740993", NULL, "!"},
-        {"NUMERIC", "9007199254740993", "string", "'9007199254740993';"},
-        {"NUMERIC", "9007199254740993", "int64", "9007199254740993;"},
-        {"TEXT", "1.0", NULL, "'1.0';"},
-        {"VARCHAR(3)", "''", NULL, "'';"},
-        {"TEXT", "x'00'", NULL, "!"},
-        {"TEXT", "CAST(x'ff41' AS TEXT)", NULL, "!"},
-        {"TEXT", "CAST(x'eda080' AS TEXT)", NULL, "!"},
-        {"TEXT", "CAST(x'410042' AS TEXT)", NULL, "!"},
-        {"TEXT", "'1234567ü🙂'", NULL, "'1234567ü🙂';"},
-        {"", "5", NULL, "'5';"},
-        {"", "0.1", NULL, "'0.1';"},
-        {"", "1e300", NULL, "'1e+300';"},
-        {"", "2.0", NULL, "'2.0';"},
-        {"", "1/3.0", NULL, "'0.3333333333333333';"},
-        {"", "x'01'", NULL, "!"},
-        {"BLOB", "x'00ff'", NULL, "00FFx;"},
-        {"BLOB", "x''", NULL, "x;"},
-        {"BLOB", "'text'", NULL, "!"},
-        {"DATE", "'2024-02-29'", NULL, "'2024-02-29';"},
-        {"DATE", "'2023-02-29'", NULL, "!"},
-        {"DATE", "'0000-01-01'", NULL, "!"},
-        {"DATE", "20240101", NULL, "!"},
-        {"DATE", "'2024-01-02 00:00:00.000'", NULL, "'2024-01-02';"},
-        {"DATE", "'2024-01-02 00:00:01'", NULL, "!"},
-        {"DATETIME", "'2024-01-02 03:04'", NULL, "'2024-01-02T03:04:00';"},
-        {"DATETIME", "'2024-01-02T03:04:05.123456Z'", NULL, "'2024-01-02T03:04:05.123456';"},
-        {"DATETIME", "'2024-01-02T03:04:05.1234567'", NULL, "!"},
-        {"TIMESTAMP", "'2024-03-01 00:30:00+02:00'", NULL, "'2024-02-29T22:30:00';"},
-        {"TIMESTAMP", "'2023-12-31 23:30:00-0130'", NULL, "'2024-01-01T01:00:00';"},
-        {"TIMESTAMP", "'9999-12-31 23:30:00-01:00'", NULL, "!"},
-        {"TIMESTAMP", "'2024-01-02'", NULL, "'2024-01-02T00:00:00';"},
-        {"TIMESTAMP", "'2024-01-02 24:00:00'", NULL, "!"},
-        {"TIMESTAMP", "1700000000", NULL, "!"},
-        {"TIMESTAMP", "1700000000", "int64", "1700000000;"},
-        {"TIME", "'23:59'", NULL, "'23:59:00';"},
-        {"TIME", "'23:59:60'", NULL, "!"},
-        {"JSON", "'{\"a\":1}'", NULL, "'{\"a\":1}';"},
-        {"JSON", "'5'", NULL, "'5';"},
-        {"UUID", "'6BA7B810-9dad-11d1-80b4-00c04fd430c8'", NULL, "'6BA7B810-9dad-11d1-80b4-00c04fd430c8';"},
-        {"UUID", "'6ba7b810'", NULL, "!"},
-        {"MONEY", "'a'", NULL, "'a';"},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    for (size_t i = 0; i < sizeof value_cases / sizeof value_cases[0]; i++) {
         char have[200];
-        try_value(cases[i].type, cases[i].literal, cases[i].option, have, sizeof have);
-        if (strcmp(have, cases[i].want) != 0) {
-            fail_msg("%s %s as %s: %s instead of %s", cases[i].type, cases[i].literal,
-                     cases[i].option != NULL ? cases[i].option : "declared", have, cases[i].want);
+        try_value(value_cases[i].type, value_cases[i].literal, value_cases[i].option, have, sizeof have);
+        if (strcmp(have, value_cases[i].want) != 0) {
+            fail_msg("%s %s as %s: %s instead of %s", value_cases[i].type, value_cases[i].literal,
+                     value_cases[i].option != NULL ? value_cases[i].option : "declared", have, value_cases[i].want);
         }
     }
 }
@@ -181,6 +182,20 @@ static void type_when_configured_wrong_then_config(void **state)
     fixture_remove(&f);
 }
 
+/* The row's first key column, an integer or a text, comes after the one before. */
+static void expect_after(struct buf *last, const struct lf_cell *row, bool number)
+{
+    struct buf key = {0};
+    if (number) {
+        buf_printf(&key, "%08" PRId64, row[0].i);
+    } else {
+        buf_append(&key, row[1].bytes.ptr, row[1].bytes.len);
+    }
+    assert_true(last->len == 0 || strcmp(buf_text(&key), buf_text(last)) > 0);
+    buf_done(last);
+    *last = key;
+}
+
 /* Rows in key order, whatever the index looks like, or the promise not made. */
 static void load_when_ordered_then_in_the_order_of_the_lake(void **state)
 {
@@ -219,17 +234,7 @@ static void load_when_ordered_then_in_the_order_of_the_lake(void **state)
             EXPECT(&f, f.ops->load_next(load, &rows, &f.err));
             n += rows.nrows;
             for (size_t r = 0; ordered && r < rows.nrows; r++) {
-                struct buf key = {0};
-                bool number = table.schema.key[0] == 0;
-                struct lf_cell cell = rows.cells[r * 2 + (number ? 0 : 1)];
-                if (number) {
-                    buf_printf(&key, "%08" PRId64, cell.i);
-                } else {
-                    buf_append(&key, cell.bytes.ptr, cell.bytes.len);
-                }
-                assert_true(last.len == 0 || strcmp(buf_text(&key), buf_text(&last)) > 0);
-                buf_done(&last);
-                last = key;
+                expect_after(&last, &rows.cells[r * 2], table.schema.key[0] == 0);
             }
         }
         assert_int_equal(n, 40000);
