@@ -12,6 +12,7 @@
 #include <time.h>
 
 #define POLL_MS 100
+#define WAIT_S 5
 #define OWNER_WAIT_MS 2000
 
 enum app_status app_status_of(const struct lf_error *err)
@@ -206,7 +207,7 @@ static bool wait_for(struct runner *runners, size_t n, const sigset_t *signals)
 {
     bool stopped = false;
     while (!all_ended(runners, n)) {
-        const struct timespec step = {.tv_nsec = POLL_MS * 1000000L};
+        const struct timespec step = {.tv_sec = WAIT_S}; /* a runner that ends wakes this at once */
         int got = sigtimedwait(signals, NULL, &step);
         if (got == SIGTERM || got == SIGINT) {
             stopped = true;

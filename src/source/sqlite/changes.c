@@ -23,7 +23,7 @@ struct lf_changes {
     uint32_t *by_tab;   /* indexes of shapes, ordered by tab */
     struct position at; /* the boundary told last */
     bool polled;        /* at least one poll has ended */
-    bool broken;        /* failed inside a transaction whose token was told; only a new reader can go on */
+    bool broken;        /* failed where only a new reader can go on: a told transaction cut short, a log taken away */
     bool wal;
     int64_t data_version;
     int64_t quiet_until_ms; /* nobody had written at the last poll: the next one is due then */
@@ -376,6 +376,8 @@ static bool poll(struct lf_changes *changes, struct lf_error *err)
     int64_t version = 0;
     if (!changes->reading && changes->polled && changes->verified == changes->nshapes) {
         TRY(connection_check_file(connection, err));
+        changes->broken = changes->wal && !connection_check_wal(connection, err);
+        TRY(!changes->broken);
         TRY(sql_get_int(connection, "PRAGMA main.data_version", 0, &version, err));
         if (version == changes->data_version) {
             changes->quiet_until_ms = session_monotonic_ms() + connection->session->poll_interval_ms;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "source/sqlite/session.h"
 
+#include "base/macros.h"
+
 #include "base/clock.h"
 #include "source/sqlite/sql.h"
 
@@ -103,6 +105,22 @@ bool connection_check_file(const struct connection *connection, struct lf_error 
     return true;
 }
 
+/* A database that was copied over in place leaves our mapped index of the log as it was: nothing would ever seem to change again.
+ * While a connection that has read is open SQLite keeps the log, so another or none means that. */
+bool connection_check_wal(struct connection *connection, struct lf_error *err)
+{
+    struct stat now = {0};
+    CLEANUP(text_free) char *path = text_printf("%s-wal", connection->session->path);
+    bool exists = stat(path, &now) == 0;
+    if (connection->wal_inode == 0) {
+        connection->wal_inode = exists ? now.st_ino : 0;
+        return true;
+    }
+    return (exists && now.st_ino == connection->wal_inode) ||
+           lf_error_set(err, LF_TRANSIENT, 0,
+                        "the write-ahead log %s was taken away or replaced; the database is opened again", path);
+}
+
 static bool open_file(struct lf_session *session, struct connection *connection, struct lf_error *err)
 {
     connection->session = session;
@@ -112,6 +130,8 @@ static bool open_file(struct lf_session *session, struct connection *connection,
     }
     (void)sqlite3_extended_result_codes(connection->db, 1);
     (void)sqlite3_busy_timeout(connection->db, BUSY_MS);
+    /* Checkpoints are the application's. One at our close would write an old log into a database that was copied over. */
+    (void)sqlite3_db_config(connection->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     sqlite3_progress_handler(connection->db, PROGRESS_OPS, on_progress, session);
     return true;
 }

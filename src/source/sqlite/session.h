@@ -24,6 +24,7 @@ struct connection {
     sqlite3 *db;
     struct lf_session *session;
     bool in_transaction;
+    ino_t wal_inode; /* of the write-ahead log as first seen; 0: none was seen yet */
 };
 
 struct lf_session {
@@ -60,6 +61,8 @@ bool connection_open(struct lf_session *session, struct connection *ret_connecti
 void connection_close(struct connection *connection);
 /* LOST when the path no longer leads to the file that is open. */
 bool connection_check_file(const struct connection *connection, struct lf_error *err) LF_MUST_CHECK;
+/* TRANSIENT when the write-ahead log is not the one of the first call. Only for a connection that has read already. */
+bool connection_check_wal(struct connection *connection, struct lf_error *err) LF_MUST_CHECK;
 
 /* Begins a read transaction that sees one state of the database; waits patience_ms for a lock, then TRANSIENT. */
 bool transaction_begin_read(struct connection *connection, int64_t patience_ms, struct lf_error *err) LF_MUST_CHECK;
