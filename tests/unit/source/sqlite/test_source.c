@@ -179,6 +179,26 @@ static void copy_when_overwritten_while_open_then_lost(void **state)
     fixture_remove(&f);
 }
 
+/* As a backup is put back over a database in use: the log goes, the file stays the same inode. */
+static void log_when_taken_away_while_open_then_a_new_reader_is_asked_for(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct lf_batch batch;
+    make(&f, "WAL");
+    fixture_write(&f, "INSERT INTO t VALUES(7,'seven')", "t");
+    EXPECT(&f, f.ops->changes_next(f.changes, 0, &batch, &f.err));
+    char *wal = text_printf("%s-wal", f.path);
+    char *shm = text_printf("%s-shm", f.path);
+    assert_int_equal(unlink(wal), 0);
+    assert_int_equal(unlink(shm), 0);
+    expect_kind(&f, f.ops->changes_next(f.changes, 0, &batch, &f.err), LF_TRANSIENT, "taken away");
+    expect_kind(&f, f.ops->changes_next(f.changes, 0, &batch, &f.err), LF_TRANSIENT, "begins again");
+    free(wal);
+    free(shm);
+    fixture_remove(&f);
+}
+
 static void file_when_replaced_while_open_then_lost_and_untouched(void **state)
 {
     (void)state;
@@ -544,6 +564,7 @@ int main(void)
         cmocka_unit_test(register_when_the_lake_at_the_location_is_new_then_the_old_consumer_is_replaced),
         cmocka_unit_test(copy_when_older_and_put_back_then_lost),
         cmocka_unit_test(copy_when_overwritten_while_open_then_lost),
+        cmocka_unit_test(log_when_taken_away_while_open_then_a_new_reader_is_asked_for),
         cmocka_unit_test(file_when_replaced_while_open_then_lost_and_untouched),
         cmocka_unit_test(open_when_missing_then_not_found_and_not_created),
         cmocka_unit_test(open_when_no_database_then_config),
