@@ -329,7 +329,7 @@ def test_an_older_copy_of_the_lake_is_recognised_and_resync_mends_it(shop):
     shop.assert_equal()
 
 
-@pytest.mark.parametrize("mode, copied_over", [("wal", False), ("delete", False), ("delete", True)])
+@pytest.mark.parametrize("mode, copied_over", [("wal", False), ("wal", True), ("delete", False), ("delete", True)])
 def test_a_database_replaced_while_the_daemon_runs_stops_it_and_the_lake_stays(shop, mode, copied_over):
     """By renaming another file to its name, or (which a WAL does not survive) by writing another's bytes into it."""
     with contextlib.closing(shop.connect()) as db:
