@@ -31,6 +31,7 @@ void world_init(struct world *world, uint64_t seed, bool trace)
     world->keep_for_ms = world_below(world, 2) == 0 ? 2000 : 6000;
     world->clock = (struct clock){.context = world, .now_us = now_us, .monotonic_us = now_us, .sleep_ms = sleep_ms};
     world->store = memory_store_new(&world->clock);
+    world->eye = memory_lake_open(world->store);
     (void)snprintf(world->name, sizeof world->name, "w%llu", (unsigned long long)seed);
     world->db = example_db_new(world->name, seed);
     example_random_tables(world->db, &world->rng);
@@ -53,6 +54,7 @@ void world_done(struct world *world)
         world_kill(world, &world->daemons[i]);
     }
     world_reap(world);
+    lake_close(&world->eye);
     memory_store_free(&world->store);
     example_db_free(&world->db);
     (void)rmdir(world->scratch);

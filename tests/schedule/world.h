@@ -59,8 +59,8 @@ struct world {
     struct daemon daemons[DAEMONS_MAX];
     unsigned config;
     int64_t keep_for_ms;
-    uint64_t checked_effects; /* what the last check has seen: nothing new, nothing to check */
-    char checked_etag[LAKE_ETAG_SIZE];
+    struct lake *eye;                          /* the checker's own handle */
+    uint64_t checked_effects, checked_commits; /* what the last check has seen: nothing new, nothing to check */
     uint64_t steps, commits, crashes, fenced, late, failures, checks;
 };
 
