@@ -41,6 +41,10 @@ const char *buf_text(const struct buf *buf); /* "" when empty, never NULL */
 bool buf_check(const struct buf *buf, const char *what, struct lf_error *err) LF_MUST_CHECK;
 
 /* Slices. */
+static inline struct lf_slice slice_none(void)
+{
+    return (struct lf_slice){0};
+}
 bool slice_equal(struct lf_slice a, struct lf_slice b);
 int slice_compare(struct lf_slice a, struct lf_slice b); /* memcmp, shorter first */
 struct lf_slice slice_of_text(const char *text);

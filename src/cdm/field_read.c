@@ -207,7 +207,7 @@ bool field_time_ms(const char *text, const char *what, int64_t *ret_ms, struct l
         return missing(what, err);
     }
     int64_t fields[128] = {0};
-    char again[CLOCK_TEXT_SIZE];
+    char again[CLOCK_TEXT_SIZE] = "";
     const bool read = read_pattern(text, "yyyy-MM-ddTHH:mm:ss.fffZ", fields) && fields['y'] > 0;
     if (read) {
         *ret_ms = seconds_of(fields) * 1000 + fields['f'];
@@ -222,7 +222,7 @@ bool field_time_us(const char *text, const char *what, int64_t *ret_us, struct l
         return missing(what, err);
     }
     int64_t fields[128] = {0};
-    char again[CLOCK_TEXT_SIZE];
+    char again[CLOCK_TEXT_SIZE] = "";
     const bool read = read_pattern(text, "yyyy-MM-ddTHH:mm:ss.ffffffZ", fields) && fields['y'] > 0;
     if (read) {
         const int64_t ms = seconds_of(fields) * 1000 + fields['f'] / US_PER_MS;
@@ -251,7 +251,7 @@ bool field_time_american(const char *text, const char *what, int64_t *ret_ms, st
         return missing(what, err);
     }
     int64_t fields[128] = {0};
-    char again[CLOCK_TEXT_SIZE];
+    char again[CLOCK_TEXT_SIZE] = "";
     const char *at = text;
     const bool read = read_number(&at, '/', &fields['M']) && read_number(&at, '/', &fields['d']) &&
                       read_number(&at, ' ', &fields['y']) && read_number(&at, ':', &fields['H']) &&

@@ -267,7 +267,7 @@ static void fill_range(const struct advance *advance, const struct model_load *l
         .lo = model_bytes_slice(&chunk->first_key),
         .read = chunk->read,
         .base_seq = advance->link->committed_seq,
-        .asof = chunk->passed ? (struct lf_slice){0} : model_bytes_slice(&chunk->asof),
+        .asof = chunk->passed ? slice_none() : model_bytes_slice(&chunk->asof),
         .schema = entity_version(advance->entity, load->shape.version),
         .partitions = chunk->partitions,
         .npartitions = chunk->npartitions,

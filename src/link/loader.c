@@ -123,7 +123,7 @@ static void read_chunk(struct reading *reading, size_t thread)
         .table_id = model_bytes_slice(&entity->table_id),
         .schema = entity_schema(entity),
         .lo = model_bytes_slice(&chunk->first_key),
-        .hi = last ? (struct lf_slice){0} : model_bytes_slice(&chunk[1].first_key),
+        .hi = last ? slice_none() : model_bytes_slice(&chunk[1].first_key),
         .folder = link->options.scratch_folder,
         .memory_bytes = link->options.memory_bytes / 4 / LOAD_THREADS_MAX,
         .cancelled = reading_cancelled,
@@ -169,7 +169,7 @@ static void *take_readings(void *context)
 static void work(struct crew *crew, size_t threads)
 {
     pthread_t others[LOAD_THREADS_MAX];
-    struct hand hands[LOAD_THREADS_MAX];
+    struct hand hands[LOAD_THREADS_MAX] = {{.crew = crew}};
     for (size_t i = 0; i < threads; i++) {
         hands[i] = (struct hand){.crew = crew, .thread = i};
         if (i > 0 && pthread_create(&others[i], NULL, take_readings, &hands[i]) != 0) {

@@ -15,8 +15,8 @@ void layout_init(struct layout *layout, const struct schema *from, const struct 
     layout->cells = mem_new(from->lf.ncolumns, sizeof *layout->cells);
     for (uint32_t i = 0; i < to->lf.ncolumns; i++) {
         layout->source[i] = to->lf.columns[i].dropped ? -1 : schema_find(&from->lf, to->lf.columns[i].id);
-        bool was_dropped = layout->source[i] < 0 && i < from->lf.ncolumns && from->lf.columns[i].dropped;
-        layout->identity = layout->identity && (layout->source[i] == (int)i || was_dropped);
+        bool dropped_in_both = i < from->lf.ncolumns && from->lf.columns[i].dropped && to->lf.columns[i].dropped;
+        layout->identity = layout->identity && (layout->source[i] == (int)i || dropped_in_both);
     }
 }
 

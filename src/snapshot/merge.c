@@ -437,7 +437,7 @@ static bool pass(const struct merge_options *options, struct merge_range *ranges
     for (size_t i = 0; ok && i < nranges; i++) {
         merge.range = &ranges[i];
         merge.range_open = i + 1 == nranges;
-        merge.range_hi = merge.range_open ? (struct lf_slice){0} : ranges[i + 1].lo;
+        merge.range_hi = merge.range_open ? slice_none() : ranges[i + 1].lo;
         ok = merge_range(&merge, err);
     }
     for (size_t i = 0; !ok && i < nranges; i++) {
