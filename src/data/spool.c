@@ -372,3 +372,15 @@ void spool_drop_slot(struct spool *spool, uint32_t slot_number)
     }
     unlock(spool);
 }
+
+void spool_abandon_slot(struct spool *spool, uint32_t slot_number)
+{
+    lock(spool);
+    struct spool_slot *slot = find_slot(spool, slot_number);
+    if (slot != NULL) {
+        release_slot(spool, slot, UINT64_MAX);
+        spool->spillable_bytes -= slot->open == NULL ? 0 : sorter_spillable_bytes(slot->open);
+        sorter_free(&slot->open);
+    }
+    unlock(spool);
+}

@@ -96,5 +96,8 @@ bool spool_token(struct spool *spool, uint64_t token, struct buf *out, struct lf
 void spool_release(struct spool *spool, uint64_t up_to_seq);
 /* Frees what sealed generations hold of an entity. */
 void spool_drop_slot(struct spool *spool, uint32_t slot);
+/* Frees all of an entity, the open generation too: of what the open transaction has brought of it nothing stays. From the thread that
+ * adds, while no iterator of the entity is open. */
+void spool_abandon_slot(struct spool *spool, uint32_t slot);
 
 #endif

@@ -111,6 +111,7 @@ static bool begin_load(struct advance *advance, const char *reason, struct lf_er
         return true;
     }
     model->load = load;
+    entity->muted = false; /* what comes after this cut is of use again */
     model->state = model->completed_ms != 0 ? MODEL_RELOADING : MODEL_LOADING;
     set_reason(model, reason);
     if (model->state == MODEL_LOADING) {

@@ -68,6 +68,21 @@ static bool encode_row(struct link *link, struct entity *entity, const struct lf
     return event->op == LF_OP_DELETE || csv_append_row(&link->feed.row, schema, entity->cells, ret_absent, err);
 }
 
+/* A transaction that does not fit cannot be cut: what it brings of this entity is given up, and the entity read again. */
+static bool give_up(struct link *link, struct entity *entity, const struct lf_error *err)
+{
+    spool_abandon_slot(link->spool, entity->slot);
+    entity->muted = true;
+    add_event(link, entity, SPOOL_RELOAD, schema_copy(entity_schema(entity)), LF_NONE, err->msg);
+    return true;
+}
+
+static bool store(struct link *link, struct entity *entity, const struct change *change, struct lf_error *err)
+{
+    return entity->muted || spool_add_change(link->spool, entity->slot, change, err) ||
+           (err->kind == LF_LIMIT && give_up(link, entity, err));
+}
+
 /* The delete that goes with a key change; it knows where the row went, so that absent cells can follow it. */
 static bool add_move(struct link *link, struct entity *entity, struct change *change, struct lf_error *err)
 {
@@ -86,7 +101,7 @@ static bool add_move(struct link *link, struct entity *entity, struct change *ch
     if ((change->flags & CHANGE_PARTIAL) != 0) {
         entity->partial_move_seq = change->seq;
     }
-    return spool_add_change(link->spool, entity->slot, &leave, err);
+    return store(link, entity, &leave, err);
 }
 
 static bool add_row(struct link *link, struct entity *entity, const struct lf_event *event, struct lf_error *err)
@@ -112,7 +127,7 @@ static bool add_row(struct link *link, struct entity *entity, const struct lf_ev
         .row = buf_slice(&feed->row),
     };
     TRY(!moved || add_move(link, entity, &change, err));
-    return spool_add_change(link->spool, entity->slot, &change, err);
+    return store(link, entity, &change, err);
 }
 
 /* ---- shapes ---- */

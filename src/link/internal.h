@@ -48,7 +48,7 @@ struct entity {
     uint32_t *place; /* lake index of each column that the stream sends */
     uint32_t nplace;
     struct lf_cell *cells, *key_cells;
-    bool muted;                /* after a fault or a reload: rows are of no use until the next cut */
+    bool muted; /* after a fault, or a transaction that did not fit: rows are of no use until a load begins */
     uint64_t partial_move_seq; /* of the last key change with absent cells */
 
     /* the next snapshot */

@@ -413,6 +413,37 @@ static void rule_27_what_the_stream_left_out_is_found_before_the_commit(void **s
 
 /* ---- the operator, the source, the start ---- */
 
+/* Two tables in one transaction; that of the first alone is larger than the spool may become. */
+static void rule_29_a_transaction_that_does_not_fit_costs_its_entity_alone(void **state)
+{
+    struct bench *bench = *state;
+    static char wide[8192];
+    memset(wide, 'w', sizeof wide - 1);
+    bench->options.spool_disk_bytes = (uint64_t)256 << 10;
+    bench->options.partition_bytes = (uint64_t)1 << 20;
+    make_table(bench, "y", 3);
+    begin(bench);
+    finish(bench);
+    CLEANUP(text_free) char *load_x = text_copy(head_entity(bench, "x")->load_id);
+    CLEANUP(text_free) char *load_y = text_copy(head_entity(bench, "y")->load_id);
+    struct example_txn *txn = example_begin(bench->db);
+    change(txn, "y", 1, 1, "before");
+    for (int64_t id = 100; id < 400; id++) {
+        put(txn, "x", id, wide);
+    }
+    change(txn, "y", 2, 2, "behind");
+    (void)example_commit_visible(txn);
+    feed_all(bench);
+    assert_true(commit(bench));
+    assert_int_equal(head_entity(bench, "x")->state, MODEL_RELOADING);
+    assert_int_equal(head_entity(bench, "y")->state, MODEL_COMPLETED);
+    finish(bench);
+    assert_string_not_equal(head_entity(bench, "x")->load_id, load_x);
+    assert_string_equal(head_entity(bench, "y")->load_id, load_y);
+    change_visible(bench, 1, 1, "and followed again");
+    finish(bench);
+}
+
 static void rule_30_an_entity_leaves_at_a_cut_and_not_before(void **state)
 {
     struct bench *bench = *state;
@@ -536,6 +567,7 @@ int main(void)
         bench_test(rule_25_a_truncate_empties_only_what_had_not_seen_it),
         bench_test(rule_26_a_failed_run_loses_nothing_that_it_had_sealed),
         bench_test(rule_27_what_the_stream_left_out_is_found_before_the_commit),
+        bench_test(rule_29_a_transaction_that_does_not_fit_costs_its_entity_alone),
         bench_test(rule_30_an_entity_leaves_at_a_cut_and_not_before),
         bench_test(rule_31_only_what_is_committed_is_acknowledged),
         bench_test(rule_3_an_acknowledgement_that_was_lost_is_repeated_at_the_next_start),
