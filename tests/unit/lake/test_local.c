@@ -170,7 +170,7 @@ static void file_mode_when_given_then_umask_has_no_say(void **state)
     struct lake *lake = NULL;
     const struct lake_local_options options = {.path = bench->root, .file_mode = 0640};
     assert_true(lake_local_open(&options, &lake, &err));
-    mode_t mask = umask(0777);
+    mode_t mask = umask(0077);
     bool put =
         lake_text_put(lake, "e/Snapshot/1", "x", &err) && lake_text_replace(lake, "model.json", NULL, "x", NULL, &err);
     (void)umask(mask);
