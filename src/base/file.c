@@ -46,7 +46,14 @@ static enum lf_error_kind error_kind(int error_number)
 
 bool file_error(struct lf_error *err, int error_number, const char *what, const char *path)
 {
-    return lf_error_set(err, error_kind(error_number), error_number, "%s %s: %s", what, path, strerror(error_number));
+    char space[FILE_SPACE_SIZE] = "";
+    const char *text = strerror(error_number);
+    if (error_number != ENOSPC && error_number != EDQUOT) {
+        return lf_error_set(err, error_kind(error_number), error_number, "%s %s: %s", what, path, text);
+    }
+    file_space_of_path(path, space);
+    return lf_error_set(err, LF_TRANSIENT, error_number, "%s %s: %s (%s); make room or raise the quota", what, path,
+                        text, space[0] != '\0' ? space : "how much is free is unknown");
 }
 
 bool file_write_all(int fd, const void *ptr, size_t len, const char *name, struct lf_error *err)
@@ -194,7 +201,13 @@ bool file_open_temp(const char *folder, int *ret_fd, struct lf_error *err)
         return true;
     }
     if (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL) {
-        return file_error(err, errno, "make a temporary file in", folder);
+        int error_number = errno;
+        if (error_number != EACCES && error_number != EROFS) {
+            return file_error(err, error_number, "make a temporary file in", folder);
+        }
+        return lf_error_set(err, LF_AUTH, error_number,
+                            "make a temporary file in %s: %s; give the user of this process the right to write there",
+                            folder, strerror(error_number));
     }
     return open_unlinked(folder, ret_fd, err);
 }

@@ -15,7 +15,12 @@
 
 void fd_close(int *fd); /* for CLEANUP; -1 is allowed, sets -1 */
 
-/* Maps errno to a kind and says "<what> <path>: <text>". Always false. */
+/* "12 MiB free" on the file system of an open file, or of the path or its folder; empty when it cannot be told. */
+#define FILE_SPACE_SIZE 64
+void file_space_of_fd(int fd, char ret_text[FILE_SPACE_SIZE]);
+void file_space_of_path(const char *path, char ret_text[FILE_SPACE_SIZE]);
+
+/* Maps errno to a kind and says "<what> <path>: <text>"; without space, also how much is free. Always false. */
 bool file_error(struct lf_error *err, int error_number, const char *what, const char *path);
 
 bool file_write_all(int fd, const void *ptr, size_t len, const char *name, struct lf_error *err) LF_MUST_CHECK;
@@ -27,7 +32,7 @@ bool file_sync(int fd, const char *name, struct lf_error *err) LF_MUST_CHECK;
 
 /* Makes the folder and its parents, each new one synced into its own parent; existing ones are fine. */
 bool file_make_folders(const char *path, mode_t mode, struct lf_error *err) LF_MUST_CHECK;
-/* An unnamed temporary file in the folder (O_TMPFILE, or created and unlinked). */
+/* An unnamed temporary file in the folder (O_TMPFILE, or created and unlinked). AUTH: no right to write there. */
 bool file_open_temp(const char *folder, int *ret_fd, struct lf_error *err) LF_MUST_CHECK;
 
 /* Below root_fd, without following links or leaving the root (openat2 RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS, or

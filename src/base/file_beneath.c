@@ -17,8 +17,10 @@
 static bool beneath_error(struct lf_error *err, int error_number, const char *what, const char *path)
 {
     if (error_number == ELOOP) {
-        return lf_error_set(err, LF_CONFIG, error_number, "%s %s: a symbolic link stands in the way; use real folders",
-                            what, path);
+        return lf_error_set(
+            err, LF_CONFIG, error_number,
+            "%s %s: a symbolic link stands in the way, and none is followed; put the real file or folder there", what,
+            path);
     }
     return file_error(err, error_number, what, path);
 }

@@ -48,6 +48,10 @@ void json_write_text_len(struct json_writer *writer, const char *text, size_t le
 void json_write_int(struct json_writer *writer, int64_t value);
 void json_write_bool(struct json_writer *writer, bool value);
 void json_write_null(struct json_writer *writer);
+/* A member of the open object. A NULL text is null, bytes that are not UTF-8 become U+FFFD. */
+void json_put_text(struct json_writer *writer, const char *key, const char *text);
+void json_put_int(struct json_writer *writer, const char *key, int64_t value);
+void json_put_bool(struct json_writer *writer, const char *key, bool value);
 /* INTERNAL when the calls did not make one complete value, DATA when a text was not UTF-8. */
 bool json_writer_finish(struct json_writer *writer, struct lf_error *err) LF_MUST_CHECK;
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/json.h"
+
+#include "base/macros.h"
 #include "base/utf8.h"
 
 #include <stdlib.h>
@@ -179,4 +181,27 @@ bool json_writer_finish(struct json_writer *writer, struct lf_error *err)
         return lf_error_set(err, LF_INTERNAL, 0, "JSON was written incompletely");
     }
     return true;
+}
+
+void json_put_text(struct json_writer *writer, const char *key, const char *text)
+{
+    CLEANUP(text_free) char *clean = text == NULL ? NULL : utf8_copy(text);
+    json_write_key(writer, key);
+    if (clean == NULL) {
+        json_write_null(writer);
+    } else {
+        json_write_text(writer, clean);
+    }
+}
+
+void json_put_int(struct json_writer *writer, const char *key, int64_t value)
+{
+    json_write_key(writer, key);
+    json_write_int(writer, value);
+}
+
+void json_put_bool(struct json_writer *writer, const char *key, bool value)
+{
+    json_write_key(writer, key);
+    json_write_bool(writer, value);
 }

@@ -3,15 +3,16 @@
 
 #include "base/buf.h"
 #include "base/json.h"
+#include "base/log_repeats.h"
 #include "base/macros.h"
 #include "base/utf8.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-static const size_t text_max = 512;
 static const char ellipsis[] = "\xE2\x80\xA6";
 static const char replacement[] = "\xEF\xBF\xBD";
 
@@ -21,16 +22,18 @@ struct log {
     enum log_level least;
     struct clock clock;
     pthread_mutex_t mutex; /* a line longer than PIPE_BUF must not mix with another's */
+    struct repeats *repeats;
 };
 
 struct event_info {
     const char *name;
     enum log_level level;
+    const char *fields;
     const char *meaning;
 };
 
 static const struct event_info events[LOG_EVENT_COUNT] = {
-#define LOG_EVENT_INFO(name, level, meaning) {#name, level, meaning},
+#define LOG_EVENT_INFO(name, level, fields, meaning) {#name, level, fields, meaning},
     LOG_EVENTS(LOG_EVENT_INFO)
 #undef LOG_EVENT_INFO
 };
@@ -45,33 +48,17 @@ enum log_level log_event_level(enum log_event event)
     return events[event].level;
 }
 
+const char *log_event_fields(enum log_event event)
+{
+    return events[event].fields;
+}
+
 const char *log_event_meaning(enum log_event event)
 {
     return events[event].meaning;
 }
 
-struct log *log_new(int fd, enum log_format format, enum log_level least, const struct clock *clock)
-{
-    struct log *log = mem_new(1, sizeof *log);
-    log->fd = fd;
-    log->format = format;
-    log->least = least;
-    log->clock = *clock;
-    (void)pthread_mutex_init(&log->mutex, NULL);
-    return log;
-}
-
-void log_free(struct log **log)
-{
-    if (*log == NULL) {
-        return;
-    }
-    (void)pthread_mutex_destroy(&(*log)->mutex);
-    free(*log);
-    *log = NULL;
-}
-
-/* Valid UTF-8 of at most text_max bytes, with an ellipsis where it was cut. */
+/* Valid UTF-8 of at most LOG_TEXT_MAX bytes, with an ellipsis where it was cut. */
 static void append_clean(struct buf *out, const char *text)
 {
     size_t left = strlen(text);
@@ -80,13 +67,13 @@ static void append_clean(struct buf *out, const char *text)
         size_t n = utf8_char_len(text, left);
         const char *piece = n > 0 ? text : replacement;
         size_t len = n > 0 ? n : sizeof replacement - 1;
-        if (out->len + len > text_max) {
+        if (out->len + len > LOG_TEXT_MAX) {
             out->len = cut;
             buf_append_text(out, ellipsis);
             return;
         }
         buf_append(out, piece, len);
-        cut = out->len + sizeof ellipsis - 1 <= text_max ? out->len : cut;
+        cut = out->len + sizeof ellipsis - 1 <= LOG_TEXT_MAX ? out->len : cut;
         text += n > 0 ? n : 1;
         left -= n > 0 ? n : 1;
     }
@@ -189,9 +176,8 @@ static void format_human(struct buf *line, const char *ts, enum log_event event,
 }
 
 /* One write as a rule; the rest of a short one follows. A log that cannot be written stops nobody. */
-static void write_line(struct log *log, const struct buf *line)
+static void write_bytes(const struct log *log, const struct buf *line)
 {
-    (void)pthread_mutex_lock(&log->mutex);
     for (size_t done = 0; done < line->len;) {
         ssize_t n = write(log->fd, line->ptr + done, line->len - done);
         if (n < 0 && errno != EINTR) {
@@ -199,7 +185,45 @@ static void write_line(struct log *log, const struct buf *line)
         }
         done += n > 0 ? (size_t)n : 0;
     }
-    (void)pthread_mutex_unlock(&log->mutex);
+}
+
+static void write_line(void *context, const struct log_where *where, enum log_event event,
+                       const struct log_field *fields)
+{
+    const struct log *log = context;
+    char ts[CLOCK_TEXT_SIZE];
+    clock_format_iso(clock_now_ms(&log->clock), ts);
+    CLEANUP(buf_done) struct buf line = {0};
+    if (log->format == LOG_JSON) {
+        format_json(&line, ts, event, where, fields);
+    } else {
+        format_human(&line, ts, event, where, fields);
+    }
+    buf_append_char(&line, '\n');
+    write_bytes(log, &line);
+}
+
+struct log *log_new(int fd, enum log_format format, enum log_level least, const struct clock *clock)
+{
+    struct log *log = mem_new(1, sizeof *log);
+    log->fd = fd;
+    log->format = format;
+    log->least = least;
+    log->clock = *clock;
+    log->repeats = repeats_new(write_line, log);
+    (void)pthread_mutex_init(&log->mutex, NULL);
+    return log;
+}
+
+void log_free(struct log **log)
+{
+    if (*log == NULL) {
+        return;
+    }
+    repeats_free(&(*log)->repeats);
+    (void)pthread_mutex_destroy(&(*log)->mutex);
+    free(*log);
+    *log = NULL;
 }
 
 void log_write(struct log *log, const struct log_where *where, enum log_event event, const struct log_field *fields)
@@ -211,23 +235,28 @@ void log_write(struct log *log, const struct log_where *where, enum log_event ev
     }
     where = where != NULL ? where : &nowhere;
     fields = fields != NULL ? fields : no_fields;
-    char ts[CLOCK_TEXT_SIZE];
-    clock_format_iso(clock_now_ms(&log->clock), ts);
-    CLEANUP(buf_done) struct buf line = {0};
-    if (log->format == LOG_JSON) {
-        format_json(&line, ts, event, where, fields);
-    } else {
-        format_human(&line, ts, event, where, fields);
+    (void)pthread_mutex_lock(&log->mutex);
+    int64_t now_ms = log->clock.monotonic_us(log->clock.context) / 1000;
+    repeats_expire(log->repeats, now_ms);
+    if (repeats_admit(log->repeats, now_ms, where, event, fields)) {
+        write_line(log, where, event, fields);
     }
-    buf_append_char(&line, '\n');
-    write_line(log, &line);
+    (void)pthread_mutex_unlock(&log->mutex);
 }
 
 void log_failure(struct log *log, const struct log_where *where, enum log_event event, const struct lf_error *err)
 {
-    log_write(log, where, event,
-              (struct log_field[]){LOG_TEXT("kind", lf_error_kind_name(err->kind)),
-                                   LOG_NUM("code", err->code),
-                                   LOG_TEXT("message", err->msg),
-                                   {0}});
+    log_failure_with(log, where, event, err, NULL);
+}
+
+void log_failure_with(struct log *log, const struct log_where *where, enum log_event event, const struct lf_error *err,
+                      const struct log_field *extra)
+{
+    struct log_field fields[3 + LOG_EXTRA_MAX + 1] = {LOG_TEXT("kind", lf_error_kind_name(err->kind)),
+                                                      LOG_NUM("code", err->code), LOG_TEXT("message", err->msg)};
+    for (size_t i = 0; extra != NULL && extra[i].name != NULL; i++) {
+        assert(i < LOG_EXTRA_MAX);
+        fields[3 + i] = extra[i];
+    }
+    log_write(log, where, event, fields);
 }

@@ -51,6 +51,20 @@ size_t utf8_char_len(const char *ptr, size_t len)
     return lead->len;
 }
 
+size_t utf8_broken_len(const char *ptr, size_t len)
+{
+    const uint8_t *bytes = (const uint8_t *)ptr;
+    const struct lead *lead = find_lead(bytes[0]);
+    if (lead == NULL || len < 2 || bytes[1] < lead->second_min || bytes[1] > lead->second_max) {
+        return 1;
+    }
+    size_t n = 2;
+    while (n < len && n < lead->len && (bytes[n] & 0xC0) == 0x80) {
+        n++;
+    }
+    return n;
+}
+
 bool utf8_valid(const char *ptr, size_t len)
 {
     size_t at = 0;

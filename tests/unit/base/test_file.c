@@ -76,6 +76,20 @@ static void write_all_when_the_disk_is_full_then_transient(void **state)
     assert_false(file_write_all(fd, "x", 1, "/dev/full", &err));
     assert_int_equal(err.kind, LF_TRANSIENT);
     assert_int_equal(err.code, ENOSPC);
+    assert_non_null(strstr(err.msg, "MiB free"));
+    assert_non_null(strstr(err.msg, "make room"));
+}
+
+static void error_when_no_space_then_the_room_of_the_nearest_folder_is_told(void **state)
+{
+    (void)state;
+    struct lf_error err;
+    assert_false(file_error(&err, EDQUOT, "write", "/tmp/a file that does not exist"));
+    assert_int_equal(err.kind, LF_TRANSIENT);
+    assert_non_null(strstr(err.msg, "write /tmp/a file that does not exist: "));
+    assert_non_null(strstr(err.msg, "MiB free"));
+    assert_false(file_error(&err, ENOSPC, "write", "name"));
+    assert_non_null(strstr(err.msg, "how much is free is unknown"));
 }
 
 static void calls_when_the_descriptor_is_wrong_then_an_error_with_the_name(void **state)
@@ -219,6 +233,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(write_all_when_written_then_read_at_finds_it, temp_folder_make,
                                         temp_folder_remove),
         cmocka_unit_test(write_all_when_the_disk_is_full_then_transient),
+        cmocka_unit_test(error_when_no_space_then_the_room_of_the_nearest_folder_is_told),
         cmocka_unit_test(calls_when_the_descriptor_is_wrong_then_an_error_with_the_name),
         cmocka_unit_test_setup_teardown(read_all_when_it_fits_exactly_then_appended, temp_folder_make,
                                         temp_folder_remove),

@@ -21,7 +21,7 @@ static int64_t fixed_us(void *context)
     return 1700049604123456; /* 2023-11-15T12:00:04.123456Z */
 }
 
-static const struct clock fixed_clock = {.now_us = fixed_us};
+static const struct clock fixed_clock = {.now_us = fixed_us, .monotonic_us = fixed_us};
 
 struct pipe_log {
     int fds[2];
@@ -188,6 +188,20 @@ static void failure_when_logged_then_kind_code_and_message(void **state)
                                         "file\"\n");
 }
 
+static void failure_when_it_has_fields_of_its_own_then_they_follow(void **state)
+{
+    (void)state;
+    CLEANUP(buf_done) struct buf out = {0};
+    struct pipe_log pipe_log = open_log(LOG_HUMAN, LOG_INFO);
+    struct lf_error err;
+    (void)lf_error_set(&err, LF_TRANSIENT, 28, "full");
+    log_failure_with(pipe_log.log, NULL, EVENT_link_retry, &err,
+                     (struct log_field[]){LOG_NUM("delay_ms", 4000), LOG_TEXT("x", "y"), {0}});
+    read_log(&pipe_log, &out);
+    assert_string_equal(buf_text(&out),
+                        "12:00:04 WARN  link_retry kind=TRANSIENT code=28 message=full delay_ms=4000 x=y\n");
+}
+
 static void write_when_the_reader_is_gone_then_it_returns(void **state)
 {
     (void)state;
@@ -239,11 +253,13 @@ static void write_when_threads_log_at_once_then_every_line_is_whole(void **state
     (void)fclose(file);
 }
 
-static void events_when_looked_up_then_name_level_and_meaning(void **state)
+static void events_when_looked_up_then_name_level_fields_and_meaning(void **state)
 {
     (void)state;
     assert_string_equal(log_event_name(EVENT_waiting_for_owner), "waiting_for_owner");
     assert_int_equal(log_event_level(EVENT_waiting_for_owner), LOG_WARN);
+    assert_string_equal(log_event_fields(EVENT_waiting_for_owner), "kind, code, message");
+    assert_string_equal(log_event_fields(EVENT_entity_added), "");
     for (int i = 0; i < LOG_EVENT_COUNT; i++) {
         assert_true(strlen(log_event_meaning((enum log_event)i)) > 10);
     }
@@ -261,9 +277,10 @@ int main(void)
         cmocka_unit_test(human_when_text_is_hostile_then_no_control_character_reaches_the_terminal),
         cmocka_unit_test(write_when_below_the_least_level_then_nothing),
         cmocka_unit_test(failure_when_logged_then_kind_code_and_message),
+        cmocka_unit_test(failure_when_it_has_fields_of_its_own_then_they_follow),
         cmocka_unit_test(write_when_the_reader_is_gone_then_it_returns),
         cmocka_unit_test(write_when_threads_log_at_once_then_every_line_is_whole),
-        cmocka_unit_test(events_when_looked_up_then_name_level_and_meaning),
+        cmocka_unit_test(events_when_looked_up_then_name_level_fields_and_meaning),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -30,6 +30,22 @@ static void char_len_when_well_formed_then_its_bytes(void **state)
     }
 }
 
+static void broken_len_then_the_longest_piece_that_begins_a_character(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        size_t want;
+    } cases[] = {
+        {"\xFF\x80", 1},     {"\x80\x80", 1},         {"\xC3", 1},         {"\xC3z", 1},
+        {"\xE2\x82", 2},     {"\xE2\x82z", 2},        {"\xE2z", 1},        {"\xED\xA0\x80", 1},
+        {"\xF0\x9F\x99", 3}, {"\xF0\x9F\x99\xFF", 3}, {"\xF4\x90\x80", 1}, {"\xF0\x9F\xC3", 2},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        assert_int_equal(utf8_broken_len(cases[i].text, strlen(cases[i].text)), cases[i].want);
+    }
+}
+
 static void char_len_when_malformed_then_0(void **state)
 {
     (void)state;
@@ -118,6 +134,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(char_len_when_well_formed_then_its_bytes),
         cmocka_unit_test(char_len_when_malformed_then_0),
+        cmocka_unit_test(broken_len_then_the_longest_piece_that_begins_a_character),
         cmocka_unit_test(char_len_when_any_code_is_encoded_then_only_valid_codes_pass),
         cmocka_unit_test(valid_when_one_byte_is_wrong_then_false),
         cmocka_unit_test(copy_when_bytes_belong_to_no_character_then_replaced),
