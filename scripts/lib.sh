@@ -10,7 +10,7 @@ readonly jobs
 
 # shellcheck disable=SC2034 # read by those who source this file
 readonly BUILD_PACKAGES=(build-essential cmake ninja-build pkg-config libcjson-dev libyajl-dev libssl-dev
-    libsqlite3-dev)
+    libsqlite3-dev libuv1-dev libmicrohttpd-dev libcurl4-openssl-dev)
 # shellcheck disable=SC2034
 readonly TEST_PACKAGES=(libcmocka-dev sqlite3)
 readonly PYTHON_PACKAGES=(python3 python3-venv)
