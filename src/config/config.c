@@ -4,16 +4,39 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/macros.h"
+#include "config/secret.h"
 
 #include <stdlib.h>
 #include <unistd.h>
 
-#define FILE_MAX_BYTES ((size_t)1 << 20)
-
 static void entity_done(struct config_entity *entity)
 {
+    for (size_t i = 0; i < entity->nexclude; i++) {
+        text_free(&entity->exclude[i]);
+    }
+    for (size_t i = 0; i < entity->ncolumns; i++) {
+        text_free(&entity->columns[i].name);
+        text_free(&entity->columns[i].type);
+    }
+    free(entity->exclude);
+    free(entity->columns);
     text_free(&entity->table);
     text_free(&entity->name);
+    text_free(&entity->on_bad_text);
+    text_free(&entity->on_bad_row);
+    text_free(&entity->on_lost_file);
+}
+
+static void options_done(struct config_link *link)
+{
+    for (size_t i = 0; i < link->nconnector_options; i++) {
+        char *text = (char *)link->connector_options[i].text;
+        secret_free(&text);
+        free((char *)link->connector_options[i].name);
+        text_free(&link->references[i].text);
+    }
+    free(link->connector_options);
+    free(link->references);
 }
 
 static void link_done(struct config_link *link)
@@ -21,42 +44,85 @@ static void link_done(struct config_link *link)
     for (size_t i = 0; i < link->nentities; i++) {
         entity_done(&link->entities[i]);
     }
-    for (size_t i = 0; i < link->nconnector_options; i++) {
-        free((char *)link->connector_options[i].name);
-        free((char *)link->connector_options[i].text);
-    }
     free(link->entities);
-    free(link->connector_options);
+    options_done(link);
     text_free(&link->name);
     text_free(&link->connector);
-    text_free(&link->source_url);
-    text_free(&link->lake_url);
+    secret_free(&link->source_url);
+    secret_free(&link->lake_url);
     text_free(&link->public_location);
+    text_free(&link->on_bad_text);
+    text_free(&link->on_bad_row);
+    text_free(&link->on_lost_file);
 }
 
-void config_free(struct config **config)
+static void parameters_done(struct config *config)
 {
-    if (*config == NULL) {
+    for (size_t i = 0; i < config->nparameters; i++) {
+        text_free(&config->parameters[i].name);
+        text_free(&config->parameters[i].text);
+    }
+    for (size_t i = 0; i < config->nhidden; i++) {
+        text_free(&config->hidden[i].text);
+    }
+    free(config->parameters);
+    free(config->hidden);
+}
+
+struct config *config_ref(struct config *config)
+{
+    (void)atomic_fetch_add(&config->more_owners, 1);
+    return config;
+}
+
+void config_free(struct config **ref)
+{
+    struct config *config = *ref;
+    *ref = NULL;
+    if (config == NULL || atomic_fetch_sub(&config->more_owners, 1) > 0) {
         return;
     }
-    for (size_t i = 0; i < (*config)->nlinks; i++) {
-        link_done(&(*config)->links[i]);
+    for (size_t i = 0; i < config->nlinks; i++) {
+        link_done(&config->links[i]);
     }
-    free((*config)->links);
-    free(*config);
-    *config = NULL;
+    free(config->links);
+    parameters_done(config);
+    text_free(&config->name);
+    text_free(&config->text);
+    free(config);
 }
 
-bool config_load(const char *path, struct config **ret_config, struct lf_error *err)
+bool config_load_with(const char *path, const struct config_reading *how, struct config **ret_config,
+                      struct lf_error *err)
 {
     CLEANUP(buf_done) struct buf text = {0};
-    if (!file_read_all(path, FILE_MAX_BYTES, &text, err)) {
+    if (!file_read_all(path, CONFIG_FILE_MAX_BYTES, &text, err)) {
         if (err->kind == LF_NOT_FOUND || err->kind == LF_LIMIT) {
             err->kind = LF_CONFIG; /* of the command line: it named the file */
         }
         return lf_error_wrap(err, "the configuration");
     }
-    return config_parse(path, buf_text(&text), text.len, ret_config, err);
+    return config_parse_with(path, buf_text(&text), text.len, how, ret_config, err);
+}
+
+bool config_load(const char *path, struct config **ret_config, struct lf_error *err)
+{
+    return config_load_with(path, &(struct config_reading){0}, ret_config, err);
+}
+
+bool config_parse(const char *name, const char *text, size_t len, struct config **ret_config, struct lf_error *err)
+{
+    return config_parse_with(name, text, len, &(struct config_reading){0}, ret_config, err);
+}
+
+bool config_reload_secrets(struct config *config, const char *link, struct config **ret_config, struct lf_error *err)
+{
+    const struct config_reading how = {.only_link = link};
+    if (config->text == NULL) { /* flags hold no secrets */
+        *ret_config = config_ref(config);
+        return true;
+    }
+    return config_parse_with(config->name, config->text, config->text_len, &how, ret_config, err);
 }
 
 bool config_find(const char *given, char **ret_path, struct lf_error *err)

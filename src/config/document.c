@@ -153,6 +153,21 @@ size_t document_line(const struct document *document, const struct place *place)
     return line_of(document->text, find(document, place));
 }
 
+void document_value_extent(const struct document *document, const struct place *place, size_t *ret_begin,
+                           size_t *ret_end)
+{
+    const char *at = find(document, place);
+    at = place->up != NULL ? to_value(at, place) : at;
+    *ret_begin = (size_t)(at - document->text);
+    *ret_end = (size_t)(skip_value(at) - document->text);
+}
+
+void document_extent(const struct document *document, const struct place *place, size_t *ret_begin, size_t *ret_end)
+{
+    document_value_extent(document, place, ret_begin, ret_end);
+    *ret_begin = (size_t)(find(document, place) - document->text);
+}
+
 static void print_path(const struct place *place, struct buf *out)
 {
     char name[VALUE_SHOWN_SIZE];

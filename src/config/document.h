@@ -34,4 +34,10 @@ bool document_fail(const struct document *document, const struct place *place, s
 /* From 1: of the key of a member, of the first byte of an element. */
 size_t document_line(const struct document *document, const struct place *place);
 
+/* Where in the text a member stands, from its key to the end of its value, or an element. */
+void document_extent(const struct document *document, const struct place *place, size_t *ret_begin, size_t *ret_end);
+/* The same without the key. */
+void document_value_extent(const struct document *document, const struct place *place, size_t *ret_begin,
+                           size_t *ret_end);
+
 #endif

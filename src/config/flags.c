@@ -60,7 +60,9 @@ static bool add_entity(const char *at, size_t len, struct config_link *link, str
         return lf_error_set(err, LF_CONFIG, 0, "--entities: a name is empty; write tables as in orders,customers");
     }
     CLEANUP(text_free) char *table = text_copy_len(at, len);
-    return set_flag(SECTION_ENTITY, "table", table, &link->entities[link->nentities++], "entities", err);
+    struct config_entity *entity = &link->entities[link->nentities++];
+    settings_apply_defaults(SECTION_ENTITY, entity);
+    return set_flag(SECTION_ENTITY, "table", table, entity, "entities", err);
 }
 
 static bool check_entities(const struct config_link *link, struct lf_error *err)
@@ -103,6 +105,8 @@ static bool fill_link(const struct config_flags *flags, struct config_link *link
     }
     TRY(set_flag(SECTION_SOURCE, "url", flags->source_url, link, "source", err));
     TRY(set_flag(SECTION_LAKE, "url", flags->lake_url, link, "lake", err));
+    link->source_shown = link->source_url;
+    link->lake_shown = link->lake_url;
     TRY(flags->name != NULL ? set_flag(SECTION_LINK, "name", flags->name, link, "name", err)
                             : set_default_name(flags->source_url, link, err));
     TRY(flags->interval == NULL || set_flag(SECTION_SNAPSHOT, "interval", flags->interval, link, "interval", err));

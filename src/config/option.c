@@ -2,8 +2,9 @@
 #include "config/option.h"
 
 #include "base/buf.h"
-#include "base/file.h"
 #include "base/macros.h"
+#include "config/parameter.h"
+#include "config/secret.h"
 #include "config/settings.h"
 #include "config/url.h"
 #include "config/value.h"
@@ -12,87 +13,81 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
-#define SECRET_MAX_BYTES ((size_t)64 << 10)
+#define NO_SECRET_HERE \
+    "a secret does not belong into the configuration; write {\"file\": \"PATH\"} or {\"env\": \"NAME\"}"
 
-/* Takes both texts. */
-static void add(struct config_link *link, char *name, char *text)
+/* Takes all texts. */
+static void add(struct config_link *link, char *name, char *text, struct config_reference reference)
 {
-    link->connector_options =
-        mem_resize(link->connector_options, link->nconnector_options + 1, sizeof *link->connector_options);
-    link->connector_options[link->nconnector_options++] = (struct lf_option_value){name, text};
+    const size_t n = link->nconnector_options++;
+    link->connector_options = mem_resize(link->connector_options, n + 1, sizeof *link->connector_options);
+    link->references = mem_resize(link->references, n + 1, sizeof *link->references);
+    link->connector_options[n] = (struct lf_option_value){name, text};
+    link->references[n] = reference;
 }
 
 void option_add_column(struct config_link *link, const char *kind, const char *table, const char *column,
                        const char *text)
 {
-    add(link, text_printf("%s.%s.%s", kind, table, column), text_copy(text));
+    add(link, text_printf("%s.%s.%s", kind, table, column), text_copy(text), (struct config_reference){0});
 }
 
-/* The last line end is the editor's. */
-static bool read_secret_file(const char *path, char **ret_text, struct lf_error *err)
+/* {"file": PATH} or {"env": NAME}; the text is empty in a reading without secrets. */
+static bool read_secret(const struct node *node, char **ret_text, struct config_reference *ret, struct lf_error *err)
 {
-    CLEANUP(buf_done) struct buf text = {0};
-    struct stat status;
-    if (stat(path, &status) != 0) {
-        return lf_error_set(err, LF_CONFIG, errno, "the file %s cannot be read: %s", path, strerror(errno));
+    CLEANUP(resolved_done) struct resolved where = {0};
+    const struct json *only = json_first(node->value);
+    const enum config_origin origin = only != NULL ? secret_origin(json_name(only)) : CONFIG_PLAIN;
+    if (origin == CONFIG_PLAIN || json_text(only) == NULL || json_next(only) != NULL) {
+        return lf_error_set(err, LF_CONFIG, 0, "a secret is {\"file\": \"PATH\"} or {\"env\": \"NAME\"}");
     }
-    if (!S_ISREG(status.st_mode)) {
-        return lf_error_set(err, LF_CONFIG, 0, "%s is no file", path);
+    TRY(parameters_resolve(node->reading, json_text(only), &where, err));
+    if (node->reading->how->without_secrets) {
+        *ret_text = text_copy("");
+    } else {
+        TRY(secret_read(origin, where.text, ret_text, err));
     }
-    if (!file_read_all(path, SECRET_MAX_BYTES, &text, err)) {
-        err->kind = LF_CONFIG;
-        return false;
-    }
-    size_t len = text.len;
-    len -= len > 0 && text.ptr[len - 1] == '\n';
-    len -= len > 0 && text.ptr[len - 1] == '\r';
-    if (len == 0 || memchr(text.ptr, '\0', len) != NULL) {
-        return lf_error_set(err, LF_CONFIG, 0, "the file %s must hold the secret as one line of text", path);
-    }
-    *ret_text = text_copy_len(text.ptr, len);
+    *ret = (struct config_reference){origin, text_copy(where.written)};
     return true;
 }
 
-static bool read_secret_variable(const char *name, char **ret_text, struct lf_error *err)
+static bool is_secret_name(const char *name)
 {
-    const char *text = getenv(name);
-    if (text == NULL || text[0] == '\0') {
-        char shown[VALUE_SHOWN_SIZE];
-        return lf_error_set(err, LF_CONFIG, 0, "the environment variable %s is not set", value_shown(name, shown));
+    return url_is_password_name((struct lf_slice){name, strlen(name)});
+}
+
+/* Where a secret belongs, one parameter may stand alone, when it is a secret itself. */
+static bool read_text(const struct node *node, char **ret_text, struct config_reference *ret, struct lf_error *err)
+{
+    CLEANUP(resolved_done) struct resolved resolved = {0};
+    TRY(parameters_resolve(node->reading, json_text(node->value), &resolved, err));
+    if (is_secret_name(node->place.name) && !(resolved.secret && resolved.whole)) {
+        return lf_error_set(err, LF_CONFIG, 0, NO_SECRET_HERE);
     }
-    *ret_text = text_copy(text);
+    *ret_text = text_copy(resolved.text != NULL ? resolved.text : "");
+    if (resolved.secret) {
+        *ret = (struct config_reference){CONFIG_TEMPLATE, text_copy(resolved.written)};
+    }
     return true;
 }
 
-static bool read_secret(const struct json *object, char **ret_text, struct lf_error *err)
-{
-    const struct json *only = json_first(object);
-    const char *text = json_text(only);
-    if (text != NULL && json_next(only) == NULL) {
-        if (strcmp(json_name(only), "file") == 0) {
-            return read_secret_file(text, ret_text, err);
-        }
-        if (strcmp(json_name(only), "env") == 0) {
-            return read_secret_variable(text, ret_text, err);
-        }
-    }
-    return lf_error_set(err, LF_CONFIG, 0, "a secret is {\"file\": \"PATH\"} or {\"env\": \"NAME\"}");
-}
-
-static bool text_of_json(const struct json *value, char **ret_text, struct lf_error *err)
+static bool read_value(const struct node *node, char **ret_text, struct config_reference *ret, struct lf_error *err)
 {
     int64_t number = 0;
     bool truth = false;
-    if (json_is_object(value)) {
-        return read_secret(value, ret_text, err);
+    if (json_is_object(node->value)) {
+        return read_secret(node, ret_text, ret, err);
     }
-    if (json_text(value) != NULL) {
-        *ret_text = text_copy(json_text(value));
-    } else if (json_int(value, &number)) {
+    if (json_text(node->value) != NULL) {
+        return read_text(node, ret_text, ret, err);
+    }
+    if (is_secret_name(node->place.name)) {
+        return lf_error_set(err, LF_CONFIG, 0, NO_SECRET_HERE);
+    }
+    if (json_int(node->value, &number)) {
         *ret_text = text_printf("%" PRId64, number);
-    } else if (json_bool(value, &truth)) {
+    } else if (json_bool(node->value, &truth)) {
         *ret_text = text_copy(truth ? "true" : "false");
     } else {
         return lf_error_set(err, LF_CONFIG, 0, "must be text, a whole number, true or false");
@@ -106,23 +101,19 @@ static bool is_option_name(const char *name)
     return len > 0 && len <= VALUE_SHOWN_MAX && name[len] == '\0';
 }
 
-bool option_add_json(struct config_link *link, const char *name, const struct json *value, struct lf_error *err)
+bool option_add(const struct node *node, struct config_link *link, struct lf_error *err)
 {
+    struct config_reference reference = {0};
     char *text = NULL;
-    if (!is_option_name(name)) {
-        return settings_fail_unknown(SECTION_SOURCE, name, err);
+    if (!is_option_name(node->place.name)) {
+        return settings_fail_unknown(SECTION_SOURCE, node->place.name, err);
     }
-    if (url_is_password_name((struct lf_slice){name, strlen(name)}) && !json_is_object(value)) {
-        return lf_error_set(
-            err, LF_CONFIG, 0,
-            "a secret does not belong into the configuration; write {\"file\": \"PATH\"} or {\"env\": \"NAME\"}");
-    }
-    TRY(text_of_json(value, &text, err));
-    add(link, text_copy(name), text);
+    TRY(read_value(node, &text, &reference, err));
+    add(link, text_copy(node->place.name), text, reference);
     return true;
 }
 
-static bool is_own_option(const char *name)
+bool option_is_of_column(const char *name)
 {
     return strncmp(name, "type.", 5) == 0 || strncmp(name, "exclude.", 8) == 0;
 }
@@ -164,10 +155,13 @@ static bool parse_amount(enum lf_option_type type, const char *text, int64_t *re
     return (end != text && *end == '\0' && errno == 0) || lf_error_set(err, LF_CONFIG, 0, "must be a whole number");
 }
 
-static bool check_option(const struct lf_option *option, const char *text, struct lf_error *err)
+static bool check_option(const struct lf_option *option, const char *text, bool plain, struct lf_error *err)
 {
     int64_t amount = 0;
-    if (option->type == LF_OPT_STRING || option->type == LF_OPT_SECRET) {
+    if (option->type == LF_OPT_SECRET) {
+        return !plain || lf_error_set(err, LF_CONFIG, 0, NO_SECRET_HERE);
+    }
+    if (option->type == LF_OPT_STRING) {
         return true;
     }
     if (option->type == LF_OPT_BOOL) {
@@ -183,16 +177,30 @@ static bool check_option(const struct lf_option *option, const char *text, struc
                         option->min, unit, option->max, unit);
 }
 
+static bool check_value(const struct config_link *link, size_t i, const struct lf_option *option, struct lf_error *err)
+{
+    const char *text = link->connector_options[i].text;
+    const bool plain = link->references[i].origin == CONFIG_PLAIN;
+    if (!plain && text[0] == '\0') { /* a reading without secrets */
+        return true;
+    }
+    if (check_option(option, text, plain, err)) {
+        return true;
+    }
+    return !plain && lf_error_set(err, LF_CONFIG, 0,
+                                  "is no value for this option (it is not shown, since it came from a secret)");
+}
+
 bool config_check_connector_options(const struct config_link *link, const struct lf_option *table, struct lf_error *err)
 {
     for (size_t i = 0; i < link->nconnector_options; i++) {
-        const struct lf_option_value *value = &link->connector_options[i];
-        const struct lf_option *option = find_option(table, value->name);
-        if (is_own_option(value->name)) {
+        const char *name = link->connector_options[i].name;
+        const struct lf_option *option = find_option(table, name);
+        if (option_is_of_column(name)) {
             continue;
         }
-        if (!(option != NULL ? check_option(option, value->text, err) : fail_unknown_option(table, err))) {
-            return lf_error_wrap(err, "link %s: source.%s", link->name, value->name);
+        if (!(option != NULL ? check_value(link, i, option, err) : fail_unknown_option(table, err))) {
+            return lf_error_wrap(err, "link %s: source.%s", link->name, name);
         }
     }
     return true;

@@ -5,19 +5,17 @@
 #ifndef CONFIG_OPTION_H
 #define CONFIG_OPTION_H
 
-#include "base/json.h"
-#include "config/config.h"
-#include "lakefeed/error.h"
-
-#include <stdbool.h>
+#include "config/node.h"
 
 /* "<kind>.<table>.<column>" */
 void option_add_column(struct config_link *link, const char *kind, const char *table, const char *column,
                        const char *text);
 
+/* Whether an option is one of those. */
+bool option_is_of_column(const char *name);
+
 /* A member of "source" that is no setting: text, integer, boolean, or a secret as {"file": …} or {"env": …}, which is read
  * here. CONFIG without the place. */
-bool option_add_json(struct config_link *link, const char *name, const struct json *value,
-                     struct lf_error *err) LF_MUST_CHECK;
+bool option_add(const struct node *node, struct config_link *link, struct lf_error *err) LF_MUST_CHECK;
 
 #endif

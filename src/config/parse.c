@@ -4,66 +4,15 @@
  */
 #include "base/buf.h"
 #include "base/macros.h"
-#include "config/config.h"
-#include "config/document.h"
+#include "config/node.h"
 #include "config/option.h"
-#include "config/repetition.h"
+#include "config/parameter.h"
+#include "config/print.h"
+#include "config/rules.h"
 #include "config/settings.h"
 
 #include <stdlib.h>
-
-/* A value, where it stands, and the document that both belong to. */
-struct node {
-    const struct document *document;
-    const struct json *value; /* NULL: not given */
-    struct place place;
-};
-
-static struct node first_child(const struct node *node)
-{
-    const struct json *value = json_first(node->value);
-    return (struct node){node->document, value, {&node->place, value != NULL ? json_name(value) : NULL, 0}};
-}
-
-static void next_child(struct node *child)
-{
-    child->value = json_next(child->value);
-    child->place.name = child->value != NULL ? json_name(child->value) : NULL;
-    child->place.index++;
-}
-
-static struct node member(const struct node *node, const char *name)
-{
-    const struct json *wanted = json_member(node->value, name);
-    struct node child = first_child(node);
-    while (child.value != NULL && child.value != wanted) {
-        next_child(&child);
-    }
-    return child;
-}
-
-static struct node element(const struct node *list, size_t index)
-{
-    struct node child = first_child(list);
-    while (child.place.index < index) {
-        next_child(&child);
-    }
-    return child;
-}
-
-static size_t count_children(const struct node *node)
-{
-    size_t n = 0;
-    for (const struct json *child = json_first(node->value); child != NULL; child = json_next(child)) {
-        n++;
-    }
-    return n;
-}
-
-static bool fail(const struct node *node, struct lf_error *err)
-{
-    return document_fail(node->document, &node->place, err);
-}
+#include <string.h>
 
 static bool check_required(const struct node *node, enum setting_section section, struct lf_error *err)
 {
@@ -71,7 +20,7 @@ static bool check_required(const struct node *node, enum setting_section section
         if (setting->section == section && setting->fallback == NULL &&
             json_member(node->value, setting->name) == NULL) {
             (void)lf_error_set(err, LF_CONFIG, 0, "\"%s\" is missing (%s)", setting->name, setting->help);
-            return fail(node, err);
+            return node_fail(node, err);
         }
     }
     return true;
@@ -79,31 +28,82 @@ static bool check_required(const struct node *node, enum setting_section section
 
 static bool read_section(const struct node *node, enum setting_section section, void *target, struct lf_error *err);
 
+/* Nobody may see the value in a message or in what is printed. */
+static void hide(struct config *config, const struct setting *setting, const void *target, const char *written)
+{
+    const void *value = (const char *)target + setting->offset;
+    if (setting->width == 0) {
+        return;
+    }
+    if (settings_is_text(setting)) {
+        memcpy(&value, (const char *)target + setting->offset, sizeof value);
+    }
+    config->hidden = mem_resize(config->hidden, config->nhidden + 1, sizeof *config->hidden);
+    config->hidden[config->nhidden++] = (struct config_hidden){value, text_copy(written)};
+}
+
+static bool set_resolved(const struct setting *setting, const struct resolved *resolved, void *target,
+                         struct lf_error *err)
+{
+    const bool quoted = setting->type != SETTING_INT && setting->type != SETTING_BOOL;
+    if (!quoted && !resolved->used) {
+        return settings_fail_type(setting, err);
+    }
+    if (resolved->text == NULL) { /* not known in this reading */
+        if (settings_is_text(setting)) {
+            settings_put_text(setting, resolved->written, target);
+        }
+        return true;
+    }
+    if (settings_set_text(setting, resolved->text, target, err)) {
+        return true;
+    }
+    if (resolved->secret) {
+        (void)settings_fail_type(setting, err);
+        return lf_error_wrap(err, "is wrong once its secret parameters are put in (not shown here)");
+    }
+    return false;
+}
+
+/* Without the place. */
+static bool set_text(const struct node *node, const struct setting *setting, void *target, struct lf_error *err)
+{
+    CLEANUP(resolved_done) struct resolved resolved = {0};
+    TRY(parameters_resolve(node->reading, json_text(node->value), &resolved, err));
+    TRY(set_resolved(setting, &resolved, target, err));
+    if (resolved.secret) {
+        hide(node->reading->config, setting, target, resolved.written);
+    }
+    return true;
+}
+
 /* Maps and lists are only checked for their shape: who knows the struct reads them afterwards. */
 static bool read_setting(const struct node *node, const struct setting *setting, void *target, struct lf_error *err)
 {
     switch (setting->type) {
     case SETTING_OBJECT:
         return json_is_object(node->value) ? read_section(node, setting->children, target, err)
-                                           : settings_fail_type(setting, err) || fail(node, err);
+                                           : settings_fail_type(setting, err) || node_fail(node, err);
     case SETTING_MAP:
-        return json_is_object(node->value) || settings_fail_type(setting, err) || fail(node, err);
+        return json_is_object(node->value) || settings_fail_type(setting, err) || node_fail(node, err);
     case SETTING_LIST:
-        return json_is_array(node->value) || settings_fail_type(setting, err) || fail(node, err);
+        return json_is_array(node->value) || settings_fail_type(setting, err) || node_fail(node, err);
     default:
-        return settings_set_json(setting, node->value, target, err) || fail(node, err);
+        return (json_text(node->value) != NULL ? set_text(node, setting, target, err)
+                                               : settings_set_json(setting, node->value, target, err)) ||
+               node_fail(node, err);
     }
 }
 
 static bool read_section(const struct node *node, enum setting_section section, void *target, struct lf_error *err)
 {
-    for (struct node child = first_child(node); child.value != NULL; next_child(&child)) {
+    for (struct node child = node_first(node); child.value != NULL; node_next(&child)) {
         const struct setting *setting = settings_find(section, child.place.name);
         if (setting != NULL) {
             TRY(read_setting(&child, setting, target, err));
         } else if (section != SECTION_SOURCE) { /* what is no setting there is an option of the connector */
             (void)settings_fail_unknown(section, child.place.name, err);
-            return fail(&child, err);
+            return node_fail(&child, err);
         }
     }
     return check_required(node, section, err);
@@ -111,43 +111,58 @@ static bool read_section(const struct node *node, enum setting_section section, 
 
 static bool read_options(const struct node *source, struct config_link *link, struct lf_error *err)
 {
-    for (struct node child = first_child(source); child.value != NULL; next_child(&child)) {
-        if (settings_find(SECTION_SOURCE, child.place.name) == NULL &&
-            !option_add_json(link, child.place.name, child.value, err)) {
-            return fail(&child, err);
+    for (struct node child = node_first(source); child.value != NULL; node_next(&child)) {
+        if (settings_find(SECTION_SOURCE, child.place.name) == NULL && !option_add(&child, link, err)) {
+            return node_fail(&child, err);
         }
     }
     return true;
 }
 
-static bool read_exclude(const struct node *list, struct config_link *link, const char *table, struct lf_error *err)
+/* *ret_column is the caller's. */
+static bool read_column_name(const struct node *node, char **ret_column, struct lf_error *err)
 {
-    for (struct node child = first_child(list); child.value != NULL; next_child(&child)) {
-        const char *column = json_text(child.value);
-        if (column == NULL || column[0] == '\0') {
-            (void)lf_error_set(err, LF_CONFIG, 0, "must be the name of a column, in quotes");
-            return fail(&child, err);
+    CLEANUP(resolved_done) struct resolved column = {0};
+    const char *text = json_text(node->value);
+    if (text == NULL || text[0] == '\0') {
+        return lf_error_set(err, LF_CONFIG, 0, "must be the name of a column, in quotes");
+    }
+    TRY(parameters_resolve(node->reading, text, &column, err));
+    if (column.secret) {
+        return lf_error_set(err, LF_CONFIG, 0,
+                            "the name of a column is no secret; set the parameter in \"parameters\"");
+    }
+    *ret_column = text_copy(column.text);
+    return column.text[0] != '\0' || lf_error_set(err, LF_CONFIG, 0, "is empty once its parameters are put in");
+}
+
+static bool read_exclude(const struct node *list, struct config_link *link, struct config_entity *entity,
+                         struct lf_error *err)
+{
+    entity->exclude = mem_new(node_count(list), sizeof *entity->exclude);
+    for (struct node child = node_first(list); child.value != NULL; node_next(&child)) {
+        char **column = &entity->exclude[entity->nexclude++];
+        if (!read_column_name(&child, column, err)) {
+            return node_fail(&child, err);
         }
-        option_add_column(link, "exclude", table, column, "true");
+        option_add_column(link, "exclude", entity->table, *column, "true");
     }
     return true;
 }
 
-static void column_done(struct setting_column *column)
+static bool read_columns(const struct node *map, struct config_link *link, struct config_entity *entity,
+                         struct lf_error *err)
 {
-    text_free(&column->type);
-}
-
-static bool read_columns(const struct node *map, struct config_link *link, const char *table, struct lf_error *err)
-{
-    for (struct node child = first_child(map); child.value != NULL; next_child(&child)) {
-        CLEANUP(column_done) struct setting_column column = {0};
+    entity->columns = mem_new(node_count(map), sizeof *entity->columns);
+    for (struct node child = node_first(map); child.value != NULL; node_next(&child)) {
+        struct config_column *column = &entity->columns[entity->ncolumns++];
+        column->name = text_copy(child.place.name);
         if (!json_is_object(child.value)) {
             (void)lf_error_set(err, LF_CONFIG, 0, "must be an object, such as {\"type\": \"string\"}");
-            return fail(&child, err);
+            return node_fail(&child, err);
         }
-        TRY(read_section(&child, SECTION_COLUMN, &column, err));
-        option_add_column(link, "type", table, child.place.name, column.type);
+        TRY(read_section(&child, SECTION_COLUMN, column, err));
+        option_add_column(link, "type", entity->table, column->name, column->type);
     }
     return true;
 }
@@ -155,52 +170,20 @@ static bool read_columns(const struct node *map, struct config_link *link, const
 static bool read_entity(const struct node *node, struct config_link *link, struct config_entity *entity,
                         struct lf_error *err)
 {
-    const char *table = json_text(node->value);
-    if (table != NULL) {
-        return settings_set_text(settings_find(SECTION_ENTITY, "table"), table, entity, err) || fail(node, err);
+    settings_apply_defaults(SECTION_ENTITY, entity);
+    if (json_text(node->value) != NULL) {
+        return set_text(node, settings_find(SECTION_ENTITY, "table"), entity, err) || node_fail(node, err);
     }
     if (!json_is_object(node->value)) {
         (void)lf_error_set(err, LF_CONFIG, 0, "must be the name of a table in quotes, or an object with \"table\"");
-        return fail(node, err);
+        return node_fail(node, err);
     }
     TRY(read_section(node, SECTION_ENTITY, entity, err));
-    const struct node exclude = member(node, "exclude");
-    const struct node columns = member(node, "columns");
-    TRY(read_exclude(&exclude, link, entity->table, err));
-    return read_columns(&columns, link, entity->table, err);
-}
-
-/* At the member of an element; an element that is a text is its own table. */
-static bool fail_repetition(const struct node *list, size_t index, const char *name, struct lf_error *err)
-{
-    const struct node child = element(list, index);
-    const struct node value = member(&child, name);
-    return fail(json_is_object(child.value) ? &value : &child, err);
-}
-
-static bool check_entities(const struct node *list, const struct config_link *link, struct lf_error *err)
-{
-    const char **texts = mem_new(link->nentities, sizeof *texts);
-    struct repetition twice;
-    bool good = true;
-    for (size_t i = 0; i < link->nentities; i++) {
-        texts[i] = link->entities[i].table;
-    }
-    if (repetition_find(texts, link->nentities, false, &twice)) {
-        (void)lf_error_set(err, LF_CONFIG, 0, "this table is already entities[%zu]; remove one of them", twice.first);
-        good = fail_repetition(list, twice.second, "table", err);
-    }
-    for (size_t i = 0; i < link->nentities; i++) {
-        texts[i] = link->entities[i].name;
-    }
-    if (good && repetition_find(texts, link->nentities, true, &twice)) {
-        (void)lf_error_set(err, LF_CONFIG, 0,
-                           "entities[%zu] has this name already (upper and lower case are one); choose another",
-                           twice.first);
-        good = fail_repetition(list, twice.second, "name", err);
-    }
-    free(texts);
-    return good;
+    const struct node exclude = node_member(node, "exclude");
+    const struct node columns = node_member(node, "columns");
+    TRY(read_exclude(&exclude, link, entity, err));
+    TRY(read_columns(&columns, link, entity, err));
+    return rules_check_entity(node, entity, err);
 }
 
 static bool read_entities(const struct node *list, struct config_link *link, struct lf_error *err)
@@ -208,18 +191,18 @@ static bool read_entities(const struct node *list, struct config_link *link, str
     if (list->value == NULL) {
         return true;
     }
-    const size_t n = count_children(list);
+    const size_t n = node_count(list);
     if (n == 0) {
         (void)lf_error_set(err, LF_CONFIG, 0,
                            "is empty; name at least one table, or leave it out to copy all that have a key");
-        return fail(list, err);
+        return node_fail(list, err);
     }
     link->entities = mem_new(n, sizeof *link->entities);
     link->nentities = n;
-    for (struct node child = first_child(list); child.value != NULL; next_child(&child)) {
+    for (struct node child = node_first(list); child.value != NULL; node_next(&child)) {
         TRY(read_entity(&child, link, &link->entities[child.place.index], err));
     }
-    return check_entities(list, link, err);
+    return rules_check_entities(list, link, err);
 }
 
 static bool read_link(const struct node *node, struct config_link *link, struct lf_error *err)
@@ -227,69 +210,115 @@ static bool read_link(const struct node *node, struct config_link *link, struct 
     settings_apply_defaults(SECTION_LINK, link);
     if (!json_is_object(node->value)) {
         (void)lf_error_set(err, LF_CONFIG, 0, "must be an object { … } with \"name\", \"source\" and \"lake\"");
-        return fail(node, err);
+        return node_fail(node, err);
     }
     TRY(read_section(node, SECTION_LINK, link, err));
-    const struct node source = member(node, "source");
-    const struct node entities = member(node, "entities");
+    const struct node source = node_member(node, "source");
+    const struct node entities = node_member(node, "entities");
     TRY(read_options(&source, link, err));
     return read_entities(&entities, link, err);
 }
 
-static bool check_links(const struct node *list, const struct config *config, struct lf_error *err)
+/* Whether the reading is about this link. Its name alone is looked at. */
+static bool is_meant(const struct node *node)
 {
-    const char **texts = mem_new(config->nlinks, sizeof *texts);
-    struct repetition twice;
+    CLEANUP(resolved_done) struct resolved name = {0};
+    struct lf_error ignored;
+    const char *only = node->reading->how->only_link;
+    const char *written = json_text(json_member(node->value, "name"));
+    return only == NULL || (written != NULL && parameters_resolve(node->reading, written, &name, &ignored) &&
+                            name.text != NULL && strcmp(name.text, only) == 0);
+}
+
+static bool report(const struct reading *reading, const struct lf_error *err)
+{
+    if (reading->how->report != NULL) {
+        reading->how->report(reading->how->context, err);
+    }
+    return reading->how->report != NULL;
+}
+
+/* Goes on behind a link that is wrong when somebody listens; `err` is the first one's. */
+static bool read_each_link(const struct node *list, struct config *config, struct lf_error *err)
+{
     bool good = true;
-    for (size_t i = 0; i < config->nlinks; i++) {
-        texts[i] = config->links[i].name;
+    for (struct node child = node_first(list); child.value != NULL; node_next(&child)) {
+        struct lf_error another;
+        if (!is_meant(&child) || read_link(&child, &config->links[config->nlinks++], good ? err : &another)) {
+            continue;
+        }
+        const bool go_on = report(list->reading, good ? err : &another);
+        good = false;
+        if (!go_on) {
+            break;
+        }
     }
-    if (repetition_find(texts, config->nlinks, false, &twice)) {
-        (void)lf_error_set(err, LF_CONFIG, 0, "links[%zu] has this name already; choose another", twice.first);
-        good = fail_repetition(list, twice.second, "name", err);
-    }
-    for (size_t i = 0; i < config->nlinks; i++) {
-        texts[i] = config->links[i].lake_url;
-    }
-    if (good && repetition_find(texts, config->nlinks, false, &twice)) {
-        (void)lf_error_set(err, LF_CONFIG, 0, "links[%zu] writes to this lake already; each link needs one of its own",
-                           twice.first);
-        good = fail_repetition(list, twice.second, "lake", err);
-    }
-    free(texts);
     return good;
 }
 
 static bool read_links(const struct node *list, struct config *config, struct lf_error *err)
 {
-    const size_t n = count_children(list);
+    const size_t n = node_count(list);
     if (n == 0) {
         (void)lf_error_set(err, LF_CONFIG, 0,
                            "is empty; a link is {\"name\": …, \"source\": {\"url\": …}, \"lake\": {\"url\": …}}");
-        return fail(list, err);
+        (void)node_fail(list, err);
+        (void)report(list->reading, err);
+        return false;
     }
     config->links = mem_new(n, sizeof *config->links);
-    config->nlinks = n;
-    for (struct node child = first_child(list); child.value != NULL; next_child(&child)) {
-        TRY(read_link(&child, &config->links[child.place.index], err));
+    TRY(read_each_link(list, config, err));
+    const char *only = list->reading->how->only_link;
+    if (only != NULL) {
+        return config->nlinks > 0 ||
+               lf_error_set(err, LF_CONFIG, 0, "%s has no link %s", list->reading->document->name, only);
     }
-    return check_links(list, config, err);
+    return rules_check_links(list, config, err) || (report(list->reading, err) && false);
 }
 
-bool config_parse(const char *name, const char *text, size_t len, struct config **ret_config, struct lf_error *err)
+/* Everything but the links. */
+static bool read_root(const struct node *root, struct config *config, struct lf_error *err)
+{
+    settings_apply_defaults(SECTION_ROOT, config);
+    if (!json_is_object(root->value)) {
+        (void)lf_error_set(err, LF_CONFIG, 0, "must be an object { … } with \"version\" and \"links\"");
+        return node_fail(root, err);
+    }
+    const struct node parameters = node_member(root, "parameters");
+    return parameters_read(&parameters, err) && read_section(root, SECTION_ROOT, config, err);
+}
+
+static void note_shown(struct config *config)
+{
+    for (size_t i = 0; i < config->nlinks; i++) {
+        struct config_link *link = &config->links[i];
+        const char *source = print_hidden(config, settings_find(SECTION_SOURCE, "url"), link);
+        const char *lake = print_hidden(config, settings_find(SECTION_LAKE, "url"), link);
+        link->source_shown = source != NULL ? source : link->source_url;
+        link->lake_shown = lake != NULL ? lake : link->lake_url;
+    }
+}
+
+bool config_parse_with(const char *name, const char *text, size_t len, const struct config_reading *how,
+                       struct config **ret_config, struct lf_error *err)
 {
     CLEANUP(document_done) struct document document = {0};
     CLEANUP(config_free) struct config *config = mem_new(1, sizeof *config);
-    TRY(document_open(&document, name, text, len, err));
-    const struct node root = {&document, document.root, {NULL, NULL, 0}};
-    settings_apply_defaults(SECTION_ROOT, config);
-    if (!json_is_object(root.value)) {
-        (void)lf_error_set(err, LF_CONFIG, 0, "must be an object { … } with \"version\" and \"links\"");
-        return fail(&root, err);
+    const struct reading reading = {&document, how, config};
+    bool good = document_open(&document, name, text, len, err);
+    const struct node root = {&reading, document.root, {NULL, NULL, 0}};
+    good = good && read_root(&root, config, err);
+    if (!good) {
+        (void)report(&reading, err);
+        return false;
     }
-    TRY(read_section(&root, SECTION_ROOT, config, err));
-    const struct node links = member(&root, "links");
+    const struct node links = node_member(&root, "links");
     TRY(read_links(&links, config, err));
+    note_shown(config);
+    config->name = text_copy(name);
+    config->text = text_copy_len(text, len);
+    config->text_len = len;
+    config->without_secrets = how->without_secrets;
     *ret_config = config;
     config = NULL;
     return true;

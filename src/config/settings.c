@@ -31,6 +31,16 @@ const char *settings_type_word(enum setting_type type)
     return words[type];
 }
 
+const char *settings_change_word(enum config_change change)
+{
+    static const char *const words[] = {
+#define CHANGE_WORD(name, word) word,
+        CONFIG_CHANGES(CHANGE_WORD)
+#undef CHANGE_WORD
+    };
+    return words[change];
+}
+
 static const char *type_must(enum setting_type type)
 {
     static const char *const texts[] = {
@@ -138,9 +148,18 @@ static bool check_text(const struct setting *setting, const char *text, struct l
     return setting->type != SETTING_URL || config_check_url(text, err);
 }
 
-static void store_text(const struct setting *setting, const char *text, void *ret_target)
+bool settings_is_text(const struct setting *setting)
+{
+    return setting->type == SETTING_TEXT || setting->type == SETTING_NAME || setting->type == SETTING_URL ||
+           setting->type == SETTING_WORD;
+}
+
+void settings_put_text(const struct setting *setting, const char *text, void *ret_target)
 {
     char **field = (char **)(void *)((char *)ret_target + setting->offset);
+    if (setting->width == 0) {
+        return;
+    }
     free(*field);
     *field = text_copy(text);
 }
@@ -169,10 +188,11 @@ static void store_number(const struct setting *setting, uint64_t number, void *r
 
 static bool parse_int(const char *text, uint64_t *ret, struct lf_error *err)
 {
+    char shown[VALUE_SHOWN_SIZE];
     char *end = NULL;
     *ret = strtoull(text, &end, 10);
     return (text[0] >= '0' && text[0] <= '9' && *end == '\0') ||
-           lf_error_set(err, LF_CONFIG, 0, "\"%s\" is not a whole number", text);
+           lf_error_set(err, LF_CONFIG, 0, "\"%s\" is not a whole number", value_shown(text, shown));
 }
 
 static bool parse_amount(enum setting_type type, const char *text, uint64_t *ret, struct lf_error *err)
@@ -235,7 +255,7 @@ static bool set_choice(const struct setting *setting, const char *text, void *re
             continue;
         }
         if (setting->type == SETTING_WORD) {
-            store_text(setting, text, ret_target);
+            settings_put_text(setting, text, ret_target);
         } else {
             store_number(setting, i, ret_target);
         }
@@ -246,6 +266,17 @@ static bool set_choice(const struct setting *setting, const char *text, void *re
                         buf_text(&choices));
 }
 
+static bool set_bool(const struct setting *setting, const char *text, void *ret_target, struct lf_error *err)
+{
+    const bool truth = strcmp(text, "true") == 0;
+    char shown[VALUE_SHOWN_SIZE];
+    if (!truth && strcmp(text, "false") != 0) {
+        return lf_error_set(err, LF_CONFIG, 0, "\"%s\" is neither true nor false", value_shown(text, shown));
+    }
+    store_number(setting, truth, ret_target);
+    return true;
+}
+
 bool settings_set_text(const struct setting *setting, const char *text, void *ret_target, struct lf_error *err)
 {
     switch (setting->type) {
@@ -253,14 +284,13 @@ bool settings_set_text(const struct setting *setting, const char *text, void *re
     case SETTING_NAME:
     case SETTING_URL:
         TRY(check_text(setting, text, err));
-        store_text(setting, text, ret_target);
+        settings_put_text(setting, text, ret_target);
         return true;
     case SETTING_CHOICE:
     case SETTING_WORD:
         return set_choice(setting, text, ret_target, err);
     case SETTING_BOOL:
-        store_number(setting, strcmp(text, "true") == 0, ret_target);
-        return true;
+        return set_bool(setting, text, ret_target, err);
     default:
         return set_amount(setting, text, ret_target, err);
     }
@@ -289,6 +319,58 @@ bool settings_set_json(const struct setting *setting, const struct json *value, 
         return settings_fail_type(setting, err);
     }
     return settings_set_text(setting, text, ret_target, err);
+}
+
+static uint64_t load_number(const struct setting *setting, const void *target)
+{
+    const char *field = (const char *)target + setting->offset;
+    bool truth = false;
+    uint32_t narrow = 0;
+    uint64_t number = 0;
+    switch (setting->width) {
+    case sizeof truth:
+        memcpy(&truth, field, sizeof truth);
+        return truth;
+    case sizeof narrow:
+        memcpy(&narrow, field, sizeof narrow);
+        return narrow;
+    default:
+        memcpy(&number, field, sizeof number);
+        return number;
+    }
+}
+
+/* The largest unit that leaves no rest; the default keeps the form that the table gives it. */
+static void print_amount(const struct setting *setting, uint64_t number, struct buf *out)
+{
+    if (setting->fallback != NULL && setting->fallback[0] != '\0' && bound(setting, setting->fallback, 0) == number) {
+        buf_append_text(out, setting->fallback);
+    } else if (setting->type == SETTING_BYTES) {
+        value_print_bytes(number, out);
+    } else if (setting->type == SETTING_DURATION) {
+        value_print_duration(number, out);
+    } else {
+        buf_printf(out, "%" PRIu64, number);
+    }
+}
+
+bool settings_get_text(const struct setting *setting, const void *target, struct buf *out)
+{
+    const char *text = NULL;
+    if (setting->width == 0) { /* of one value alone */
+        text = setting->min;
+    } else if (setting->type == SETTING_BOOL) {
+        text = load_number(setting, target) != 0 ? "true" : "false";
+    } else if (setting->type == SETTING_CHOICE) {
+        text = setting->choices[load_number(setting, target)];
+    } else if (setting->type == SETTING_INT || setting->type == SETTING_BYTES || setting->type == SETTING_DURATION) {
+        print_amount(setting, load_number(setting, target), out);
+        return true;
+    } else {
+        memcpy(&text, (const char *)target + setting->offset, sizeof text);
+    }
+    buf_append_text(out, text != NULL ? text : "");
+    return text != NULL;
 }
 
 void settings_apply_defaults(enum setting_section section, void *ret_target)

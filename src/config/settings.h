@@ -6,6 +6,7 @@
 #define CONFIG_SETTINGS_H
 
 #include "base/json.h"
+#include "config/config.h"
 #include "lakefeed/error.h"
 
 #include <stdbool.h>
@@ -59,15 +60,18 @@ struct setting {
     const char *fallback;          /* text that stands for a value not given; "": none; NULL: required */
     const char *min, *max;         /* as texts, of INT, BYTES and DURATION; NULL: unbounded */
     const char *const *choices;    /* CHOICE WORD, ends with NULL */
-    enum setting_section children; /* OBJECT: its settings, which go into the same struct */
+    enum setting_section children; /* OBJECT: its settings, in the same struct; LIST, MAP: of an element; ROOT: none */
     size_t offset, width;          /* width 0: only checked */
-    const char *help;              /* one line, no full stop */
+    enum config_change change;
+    const char *way;  /* REFUSED: what to do instead */
+    const char *help; /* one line, no full stop */
 };
 
 extern const struct setting settings_table[]; /* ends with a NULL name */
 
 const char *settings_section_path(enum setting_section section);
 const char *settings_type_word(enum setting_type type);
+const char *settings_change_word(enum config_change change);
 
 /* NULL: the section has no such setting. */
 const struct setting *settings_find(enum setting_section section, const char *name);
@@ -81,6 +85,12 @@ bool settings_set_text(const struct setting *setting, const char *text, void *re
                        struct lf_error *err) LF_MUST_CHECK;
 bool settings_set_json(const struct setting *setting, const struct json *value, void *ret_target,
                        struct lf_error *err) LF_MUST_CHECK;
+/* The value as settings_set_text takes it: "1h", "64MiB", "true". false: a text that is not given. */
+bool settings_get_text(const struct setting *setting, const void *target, struct buf *out);
+/* TEXT, NAME, URL and WORD: stores a text that cannot be checked yet. */
+void settings_put_text(const struct setting *setting, const char *text, void *ret_target);
+/* TEXT, NAME, URL, WORD */
+bool settings_is_text(const struct setting *setting);
 /* CONFIG: "must be …". Always false. */
 bool settings_fail_type(const struct setting *setting, struct lf_error *err);
 
@@ -88,10 +98,5 @@ bool settings_fail_type(const struct setting *setting, struct lf_error *err);
 #define SETTINGS_NAME_MAX 32
 #define SETTINGS_TEXT_MAX 2000 /* bytes of any other text */
 bool settings_is_name_char(char c);
-
-/* The type that a column option carries: {"type": …} of one column. */
-struct setting_column {
-    char *type;
-};
 
 #endif

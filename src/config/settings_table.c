@@ -6,17 +6,32 @@
 
 #define INTO(type, member) .offset = offsetof(struct type, member), .width = sizeof(((struct type *)0)->member)
 
+#define RESTART_DAEMON "it belongs to the whole process; restart the daemon"
+#define ANOTHER_LINK \
+    "another source or lake is another link: give it a new name, and end the old one with lakefeed unlink; or, if " \
+    "only the way to the same one has changed, restart the daemon"
+
 static const char *const log_formats[] = {"auto", "json", NULL}; /* the place of json is true in config.log_json */
 static const char *const column_types[] = {"string", "binary",   "int64", "double", "boolean", "date",
                                            "time",   "dateTime", "guid",  "json",   NULL};
 
+static const char *const bad_text_rules[] = {"fail", "replace", "quarantine", NULL};
+static const char *const bad_row_rules[] = {"fail", "quarantine", NULL};
+static const char *const lost_file_rules[] = {"reload", "freeze", NULL};
+
 const struct setting settings_table[] = {
     {SECTION_ROOT, SETTING_INT, "version", .min = "1", .max = "1", .help = "Version of this format; always 1"},
-    {SECTION_ROOT, SETTING_LIST, "links", .help = "The links: each copies one source to one lake"},
+    {SECTION_ROOT, SETTING_TEXT, "$schema", .fallback = "",
+     .help = "For editors: where the JSON Schema of this file is"},
+    {SECTION_ROOT, SETTING_MAP, "parameters", .fallback = "",
+     .help = "Values for `${NAME}` in texts; a variable of the environment with that name goes first"},
+    {SECTION_ROOT, SETTING_LIST, "links", .children = SECTION_LINK,
+     .help = "The links: each copies one source to one lake"},
     {SECTION_ROOT, SETTING_OBJECT, "spool", .fallback = "", .children = SECTION_SPOOL,
      .help = "Changes collected on local disk between two snapshots"},
     {SECTION_ROOT, SETTING_BYTES, "memory", .fallback = "48MiB", .min = "16MiB", .max = "1TiB",
-     INTO(config, memory_bytes), .help = "Memory of the whole process, shared by all links"},
+     INTO(config, memory_bytes), .change = CONFIG_REFUSED, .way = RESTART_DAEMON,
+     .help = "Memory of the whole process, shared by all links"},
     {SECTION_ROOT, SETTING_OBJECT, "log", .fallback = "", .children = SECTION_LOG,
      .help = "Log lines on standard error"},
 
@@ -25,31 +40,55 @@ const struct setting settings_table[] = {
     {SECTION_LINK, SETTING_OBJECT, "source", .children = SECTION_SOURCE,
      .help = "The database; members other than those below are options of its connector"},
     {SECTION_LINK, SETTING_OBJECT, "lake", .children = SECTION_LAKE, .help = "Where the copy stands"},
-    {SECTION_LINK, SETTING_LIST, "entities", .fallback = "",
+    {SECTION_LINK, SETTING_LIST, "entities", .fallback = "", .children = SECTION_ENTITY, .change = CONFIG_RESTART_LINK,
      .help = "The tables: names or objects; left out: all that have a key"},
     {SECTION_LINK, SETTING_OBJECT, "snapshot", .fallback = "", .children = SECTION_SNAPSHOT,
      .help = "When snapshots are made and how long they stay"},
+    {SECTION_LINK, SETTING_WORD, "on_bad_text", .fallback = "fail", .choices = bad_text_rules,
+     INTO(config_link, on_bad_text), .change = CONFIG_RESTART_LINK,
+     .help = "Text that is not UTF-8 or contains U+0000: freeze the entity, put U+FFFD in its place, or leave the row "
+             "out and list it"},
+    {SECTION_LINK, SETTING_WORD, "on_bad_row", .fallback = "fail", .choices = bad_row_rules,
+     INTO(config_link, on_bad_row), .change = CONFIG_RESTART_LINK,
+     .help = "A value outside of its type or a row over 8 MB: freeze the entity, or leave the row out and list it"},
+    {SECTION_LINK, SETTING_WORD, "on_lost_file", .fallback = "reload", .choices = lost_file_rules,
+     INTO(config_link, on_lost_file), .change = CONFIG_RESTART_LINK,
+     .help = "A file of the lake that is missing or altered: read the entity again, or freeze it"},
 
-    {SECTION_SOURCE, SETTING_TEXT, "connector", .fallback = "", INTO(config_link, connector),
-     .help = "Name of the connector; left out: chosen by the scheme of the URL"},
-    {SECTION_SOURCE, SETTING_URL, "url", INTO(config_link, source_url),
+    {SECTION_SOURCE, SETTING_TEXT, "connector", .fallback = "", INTO(config_link, connector), .change = CONFIG_REFUSED,
+     .way = ANOTHER_LINK, .help = "Name of the connector; left out: chosen by the scheme of the URL"},
+    {SECTION_SOURCE, SETTING_URL, "url", INTO(config_link, source_url), .change = CONFIG_REFUSED, .way = ANOTHER_LINK,
      .help = "The database, such as `sqlite:shop.db`"},
 
-    {SECTION_LAKE, SETTING_URL, "url", INTO(config_link, lake_url), .help = "The lake, such as `file:./lake`"},
+    {SECTION_LAKE, SETTING_URL, "url", INTO(config_link, lake_url), .change = CONFIG_REFUSED, .way = ANOTHER_LINK,
+     .help = "The lake, such as `file:./lake`"},
     {SECTION_LAKE, SETTING_TEXT, "public_location", .fallback = "", INTO(config_link, public_location),
+     .change = CONFIG_RESTART_LINK,
      .help = "Where readers see the lake, for the locations in model.json; left out: the lake's own"},
     {SECTION_LAKE, SETTING_BOOL, "allow_network", .fallback = "false", INTO(config_link, allow_network),
+     .change = CONFIG_RESTART_LINK,
      .help = "Accept a folder on a network or FUSE file system, whose locks may not hold"},
 
-    {SECTION_ENTITY, SETTING_TEXT, "table", INTO(config_entity, table),
+    {SECTION_ENTITY, SETTING_TEXT, "table", INTO(config_entity, table), .change = CONFIG_RESTART_LINK,
      .help = "The table, with its schema unless that is the default one"},
-    {SECTION_ENTITY, SETTING_TEXT, "name", .fallback = "", INTO(config_entity, name),
+    {SECTION_ENTITY, SETTING_TEXT, "name", .fallback = "", INTO(config_entity, name), .change = CONFIG_RESTART_LINK,
      .help = "Name of the entity in the lake; left out: made from the table's"},
-    {SECTION_ENTITY, SETTING_LIST, "exclude", .fallback = "", .help = "Columns that are not copied"},
-    {SECTION_ENTITY, SETTING_MAP, "columns", .fallback = "",
+    {SECTION_ENTITY, SETTING_LIST, "exclude", .fallback = "", .change = CONFIG_RESTART_LINK,
+     .help = "Columns that are not copied"},
+    {SECTION_ENTITY, SETTING_MAP, "columns", .fallback = "", .children = SECTION_COLUMN, .change = CONFIG_RESTART_LINK,
      .help = "Settings of single columns, by the column's name"},
+    {SECTION_ENTITY, SETTING_WORD, "on_bad_text", .fallback = "", .choices = bad_text_rules,
+     INTO(config_entity, on_bad_text), .change = CONFIG_RESTART_LINK,
+     .help = "As for the link, for this entity; left out: the link's"},
+    {SECTION_ENTITY, SETTING_WORD, "on_bad_row", .fallback = "", .choices = bad_row_rules,
+     INTO(config_entity, on_bad_row), .change = CONFIG_RESTART_LINK,
+     .help = "As for the link, for this entity; left out: the link's"},
+    {SECTION_ENTITY, SETTING_WORD, "on_lost_file", .fallback = "", .choices = lost_file_rules,
+     INTO(config_entity, on_lost_file), .change = CONFIG_RESTART_LINK,
+     .help = "As for the link, for this entity; left out: the link's"},
 
-    {SECTION_COLUMN, SETTING_WORD, "type", .choices = column_types, INTO(setting_column, type),
+    {SECTION_COLUMN, SETTING_WORD, "type", .choices = column_types, INTO(config_column, type),
+     .change = CONFIG_RESTART_LINK,
      .help = "Type of the column in the lake, in place of the one that the connector chooses"},
 
     {SECTION_SNAPSHOT, SETTING_DURATION, "interval", .fallback = "1h", .min = "1s", .max = "24h",
@@ -71,9 +110,11 @@ const struct setting settings_table[] = {
      .help = "Rows of one piece of a first load; a load goes on at its last finished piece"},
 
     {SECTION_SPOOL, SETTING_BYTES, "max_bytes", .fallback = "10GiB", .min = "1MiB", INTO(config, spool_max_bytes),
+     .change = CONFIG_REFUSED, .way = RESTART_DAEMON,
      .help = "Disk space of each link; a snapshot starts early at half of it"},
 
     {SECTION_LOG, SETTING_CHOICE, "format", .fallback = "auto", .choices = log_formats, INTO(config, log_json),
+     .change = CONFIG_REFUSED, .way = RESTART_DAEMON,
      .help = "`auto`: for people on a terminal, otherwise JSON; `json`: always JSON"},
     {0},
 };

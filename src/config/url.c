@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config/url.h"
 
-#include "base/macros.h"
 #include "config/config.h"
 
 #include <string.h>
 #include <strings.h>
 
+const char *const url_password_names[] = {"password", "passwd", "pwd", "sslpassword", NULL};
+
 bool url_is_password_name(struct lf_slice name)
 {
-    static const char *const names[] = {"password", "passwd", "pwd", "sslpassword"};
-    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        if (strlen(names[i]) == name.len && strncasecmp(names[i], name.ptr, name.len) == 0) {
+    for (const char *const *known = url_password_names; *known != NULL; known++) {
+        if (strlen(*known) == name.len && strncasecmp(*known, name.ptr, name.len) == 0) {
             return true;
         }
     }

@@ -11,5 +11,6 @@
 
 /* Whether a parameter or an option of this name holds a password, in any case of letters. */
 bool url_is_password_name(struct lf_slice name);
+extern const char *const url_password_names[]; /* in lower case, ends with NULL */
 
 #endif

@@ -2,9 +2,11 @@
 #include "config/value.h"
 
 #include "base/macros.h"
+#include "base/nearest.h"
 #include "base/utf8.h"
 #include "config/config.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 const char *value_shown(const char *text, char ret_text[VALUE_SHOWN_SIZE])
@@ -29,42 +31,39 @@ const char *value_shown(const char *text, char ret_text[VALUE_SHOWN_SIZE])
     return ret_text;
 }
 
-static size_t least(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
 size_t value_distance(const char *a, const char *b)
 {
-    size_t before[VALUE_SHOWN_MAX + 1] = {0}; /* rows of the matrix: i - 2, i - 1, i */
-    size_t above[VALUE_SHOWN_MAX + 1];
-    size_t row[VALUE_SHOWN_MAX + 1];
-    size_t alen = strlen(a);
-    size_t blen = strlen(b);
-    if (alen > VALUE_SHOWN_MAX || blen > VALUE_SHOWN_MAX) {
-        return SIZE_MAX;
-    }
-    for (size_t j = 0; j <= blen; j++) {
-        above[j] = j;
-    }
-    for (size_t i = 1; i <= alen; i++) {
-        row[0] = i;
-        for (size_t j = 1; j <= blen; j++) {
-            row[j] = least(least(above[j], row[j - 1]) + 1, above[j - 1] + (a[i - 1] != b[j - 1]));
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
-                row[j] = least(row[j], before[j - 2] + 1);
-            }
-        }
-        memcpy(before, above, sizeof before);
-        memcpy(above, row, sizeof above);
-    }
-    return above[blen];
+    return text_distance(a, b);
 }
 
 struct unit {
     const char *name;
     uint64_t factor;
 };
+
+/* Ascending. */
+static const struct unit durations[] = {{"ms", 1}, {"s", 1000}, {"min", 60000}, {"h", 3600000}, {"d", 86400000}};
+static const struct unit sizes[] = {{"", 1},          {"B", 1},         {"KiB", 1 << 10},
+                                    {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"TiB", UINT64_C(1) << 40}};
+
+static void print_in_units(uint64_t number, const struct unit *units, size_t nunits, struct buf *out)
+{
+    size_t i = nunits - 1;
+    while (i > 0 && number % units[i].factor != 0) {
+        i--;
+    }
+    buf_printf(out, "%" PRIu64 "%s", number / units[i].factor, units[i].name);
+}
+
+void value_print_duration(uint64_t ms, struct buf *out)
+{
+    print_in_units(ms, durations, ms == 0 ? 2 : ARRAY_LEN(durations), out);
+}
+
+void value_print_bytes(uint64_t bytes, struct buf *out)
+{
+    print_in_units(bytes, sizes, bytes == 0 ? 2 : ARRAY_LEN(sizes), out);
+}
 
 /* Digits and one of the units; false for anything else, *ret_large when it exceeds max. */
 static bool parse_number(const char *text, const struct unit *units, size_t nunits, uint64_t max, uint64_t *ret,
@@ -90,11 +89,10 @@ static bool parse_number(const char *text, const struct unit *units, size_t nuni
 
 bool config_parse_duration(const char *text, int64_t *ret_ms, struct lf_error *err)
 {
-    static const struct unit units[] = {{"ms", 1}, {"s", 1000}, {"min", 60000}, {"h", 3600000}, {"d", 86400000}};
     char shown[VALUE_SHOWN_SIZE];
     uint64_t number = 0;
     bool large = false;
-    if (!parse_number(text, units, ARRAY_LEN(units), INT64_MAX, &number, &large)) {
+    if (!parse_number(text, durations, ARRAY_LEN(durations), INT64_MAX, &number, &large)) {
         return lf_error_set(err, LF_CONFIG, 0,
                             "\"%s\" is not a duration; write a whole number and a unit (ms, s, min, h or d), such as "
                             "\"15min\"",
@@ -110,11 +108,9 @@ bool config_parse_duration(const char *text, int64_t *ret_ms, struct lf_error *e
 
 bool config_parse_bytes(const char *text, uint64_t *ret_bytes, struct lf_error *err)
 {
-    static const struct unit units[] = {{"", 1},          {"B", 1},         {"KiB", 1 << 10},
-                                        {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"TiB", UINT64_C(1) << 40}};
     char shown[VALUE_SHOWN_SIZE];
     bool large = false;
-    if (!parse_number(text, units, ARRAY_LEN(units), INT64_MAX, ret_bytes, &large)) {
+    if (!parse_number(text, sizes, ARRAY_LEN(sizes), INT64_MAX, ret_bytes, &large)) {
         return lf_error_set(err, LF_CONFIG, 0,
                             "\"%s\" is not a size; write a whole number of bytes or one with a unit (KiB, MiB, GiB or "
                             "TiB), such as \"64MiB\"",

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Inside config only: texts as they are shown in messages, and likeness of names.
+ * Texts as they are shown in messages, and likeness of names.
  */
 #ifndef CONFIG_VALUE_H
 #define CONFIG_VALUE_H
 
+#include "base/buf.h"
+
 #include <stddef.h>
+#include <stdint.h>
 
 #define VALUE_SHOWN_MAX 64
 #define VALUE_SHOWN_SIZE (VALUE_SHOWN_MAX + 4)
@@ -16,5 +19,9 @@ const char *value_shown(const char *text, char ret_text[VALUE_SHOWN_SIZE]);
 /* Edits (insert, delete, replace, swap of neighbours) that make one text of the other; both at most VALUE_SHOWN_MAX bytes,
  * otherwise SIZE_MAX. */
 size_t value_distance(const char *a, const char *b);
+
+/* As config_parse_duration and config_parse_bytes read it, in the largest unit that leaves no rest. */
+void value_print_duration(uint64_t ms, struct buf *out);
+void value_print_bytes(uint64_t bytes, struct buf *out);
 
 #endif

@@ -5,6 +5,8 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static const struct lf_option table[] = {
     {"poll_interval", LF_OPT_DURATION, "1s", "How often", 10, 3600000},
@@ -91,6 +93,7 @@ static char *write_file(const char *folder, const void *text, size_t len)
     assert_non_null(file);
     assert_int_equal(fwrite(text, 1, len, file), len);
     assert_int_equal(fclose(file), 0);
+    assert_int_equal(chmod(path, 0600), 0);
     return path;
 }
 
@@ -161,7 +164,9 @@ static bool check(const char *name, const char *text, struct lf_error *err)
 {
     char link_name[] = "a";
     struct lf_option_value value = {name, text};
-    const struct config_link link = {.name = link_name, .connector_options = &value, .nconnector_options = 1};
+    struct config_reference reference = {strcmp(name, "password") == 0 ? CONFIG_ENV : CONFIG_PLAIN, NULL};
+    const struct config_link link = {
+        .name = link_name, .connector_options = &value, .references = &reference, .nconnector_options = 1};
     return config_check_connector_options(&link, table, err);
 }
 
@@ -214,6 +219,31 @@ static void check_when_the_table_does_not_allow_it_then_refused(UNUSED void **st
     }
 }
 
+static void check_when_a_secret_of_the_connector_stands_in_plain_text_then_refused_without_it(UNUSED void **state)
+{
+    static const struct lf_option secrets[] = {{"token", LF_OPT_SECRET, "", "Token", 0, 0}, {0}};
+    struct lf_error err = {0};
+    CLEANUP(config_free) struct config *plain = must_parse_source("\"token\":\"hush\"");
+    assert_false(config_check_connector_options(&plain->links[0], secrets, &err));
+    assert_string_equal(err.msg, "link a: source.token: a secret does not belong into the configuration; write "
+                                 "{\"file\": \"PATH\"} or {\"env\": \"NAME\"}");
+    assert_int_equal(setenv("LAKEFEED_TEST_SECRET", "hush", 1), 0);
+    CLEANUP(config_free) struct config *named = must_parse_source("\"token\":{\"env\":\"LAKEFEED_TEST_SECRET\"}");
+    assert_true(config_check_connector_options(&named->links[0], secrets, &err));
+    assert_int_equal(unsetenv("LAKEFEED_TEST_SECRET"), 0);
+}
+
+static void check_when_a_secret_is_no_value_of_its_option_then_refused_without_it(UNUSED void **state)
+{
+    struct lf_error err = {0};
+    assert_int_equal(setenv("LAKEFEED_TEST_SECRET", "hush", 1), 0);
+    CLEANUP(config_free) struct config *config = must_parse_source("\"poll_interval\":\"${LAKEFEED_TEST_SECRET}\"");
+    assert_false(config_check_connector_options(&config->links[0], table, &err));
+    assert_string_equal(err.msg, "link a: source.poll_interval: is no value for this option (it is not shown, since it "
+                                 "came from a secret)");
+    assert_int_equal(unsetenv("LAKEFEED_TEST_SECRET"), 0);
+}
+
 static void check_when_the_connector_has_no_options_then_says_so(UNUSED void **state)
 {
     static const struct lf_option none[] = {{0}};
@@ -238,6 +268,8 @@ int main(void)
         cmocka_unit_test(secret_of_another_shape_then_refused),
         cmocka_unit_test(check_when_the_table_allows_it_then_taken),
         cmocka_unit_test(check_when_the_table_does_not_allow_it_then_refused),
+        cmocka_unit_test(check_when_a_secret_of_the_connector_stands_in_plain_text_then_refused_without_it),
+        cmocka_unit_test(check_when_a_secret_is_no_value_of_its_option_then_refused_without_it),
         cmocka_unit_test(check_when_the_connector_has_no_options_then_says_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

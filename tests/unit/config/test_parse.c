@@ -151,11 +151,12 @@ static void parse_when_entities_are_malformed_then_refused(UNUSED void **state)
 
 static void parse_when_a_table_stands_twice_then_refused(UNUSED void **state)
 {
-    assert_link_refused("\"entities\":[\"a\",\"b\",\n\"a\"]",
-                        "t.json: line 4: links[0].entities[2]: this table is already entities[0]; remove one of them");
+    assert_link_refused(
+        "\"entities\":[\"a\",\"b\",\n\"a\"]",
+        "t.json: line 4: links[0].entities[2]: this table is already entities[0] (line 3); remove one of them");
     assert_link_refused(
         "\"entities\":[\"b\",\n{\n\"table\":\"b\"}]",
-        "t.json: line 5: links[0].entities[1].table: this table is already entities[0]; remove one of them");
+        "t.json: line 5: links[0].entities[1].table: this table is already entities[0] (line 3); remove one of them");
 }
 
 static void parse_when_two_tables_differ_by_case_then_taken(UNUSED void **state)
@@ -168,7 +169,7 @@ static void parse_when_two_entities_have_one_name_in_any_case_then_refused(UNUSE
 {
     assert_link_refused(
         "\"entities\":[\"x\",{\"table\":\"a\",\"name\":\"N\"},\n{\"table\":\"b\",\n\"name\":\"n\"}]",
-        "t.json: line 5: links[0].entities[2].name: entities[1] has this name already (upper and lower case "
+        "t.json: line 5: links[0].entities[2].name: entities[1] (line 3) has this name already (upper and lower case "
         "are one); choose another");
 }
 
@@ -178,16 +179,16 @@ static void parse_when_two_links_have_one_name_then_refused(UNUSED void **state)
                    "{\"name\":\"a\",\"source\":{\"url\":\"sqlite:a\"},\"lake\":{\"url\":\"file:1\"}},\n"
                    "{\"source\":{\"url\":\"sqlite:b\"},\"lake\":{\"url\":\"file:2\"},\n"
                    "\"name\":\"a\"}]}",
-                   "t.json: line 4: links[1].name: links[0] has this name already; choose another");
+                   "t.json: line 4: links[1].name: links[0] (line 2) has this name already; choose another");
 }
 
 static void parse_when_two_links_have_one_lake_then_refused(UNUSED void **state)
 {
-    assert_refused(
-        "{\"version\":1,\"links\":[\n"
-        "{\"name\":\"a\",\"source\":{\"url\":\"sqlite:a\"},\"lake\":{\"url\":\"file:1\"}},\n"
-        "{\"name\":\"b\",\"source\":{\"url\":\"sqlite:b\"},\"lake\":{\"url\":\"file:1\"}}]}",
-        "t.json: line 3: links[1].lake: links[0] writes to this lake already; each link needs one of its own");
+    assert_refused("{\"version\":1,\"links\":[\n"
+                   "{\"name\":\"a\",\"source\":{\"url\":\"sqlite:a\"},\"lake\":{\"url\":\"file:1\"}},\n"
+                   "{\"name\":\"b\",\"source\":{\"url\":\"sqlite:b\"},\"lake\":{\"url\":\"file:1\"}}]}",
+                   "t.json: line 3: links[1].lake.url: links[0] (line 2) writes to this lake already; each link needs "
+                   "one of its own");
 }
 
 static void parse_of_bad_link_names_then_refused(UNUSED void **state)
@@ -227,9 +228,10 @@ static void parse_when_a_key_is_unknown_then_the_nearest_is_named(UNUSED void **
 
 static void parse_when_a_key_is_like_no_other_then_all_are_named(UNUSED void **state)
 {
-    assert_refused("{\n\n\"admin\":{}}",
-                   "t.json: line 3: admin: there is no setting \"admin\"; there are: version, links, spool, "
-                   "memory, log");
+    assert_refused(
+        "{\n\n\"admin\":{}}",
+        "t.json: line 3: admin: there is no setting \"admin\"; there are: version, $schema, parameters, links, spool, "
+        "memory, log");
 }
 
 static void parse_when_a_key_stands_twice_then_refused_with_its_line(UNUSED void **state)

@@ -143,6 +143,9 @@ static void table_then_its_own_texts_are_valid_and_no_name_is_there_twice(UNUSED
                 !settings_set_text(setting, texts[i], &target, &err)) {
                 fail_msg("%s: %s", setting->name, err.msg);
             }
+            if (setting->type == SETTING_WORD) {
+                free(*(char **)(void *)((char *)&target + setting->offset));
+            }
         }
         assert_ptr_equal(settings_find(setting->section, setting->name), setting);
         assert_true(setting->help[0] != '\0' && setting->help[strlen(setting->help) - 1] != '.');
@@ -168,15 +171,17 @@ static void print_bounds(const struct setting *setting, struct buf *out)
 
 static void print_settings(struct buf *out)
 {
-    buf_append_text(out, "| setting | type | default | values | meaning |\n|---|---|---|---|---|\n");
+    buf_append_text(out, "| setting | type | default | values | at a reload | meaning |\n|---|---|---|---|---|---|\n");
     for (const struct setting *setting = settings_table; setting->name != NULL; setting++) {
         CLEANUP(buf_done) struct buf bounds = {0};
         const char *fallback = setting->fallback == NULL ? "*required*" : setting->fallback;
         print_bounds(setting, &bounds);
         const char *values = buf_text(&bounds);
-        buf_printf(out, "| `%s%s` | %s |%s%s |%s%s | %s |\n", settings_section_path(setting->section), setting->name,
-                   settings_type_word(setting->type), fallback[0] == '\0' ? "" : " ", fallback,
-                   values[0] == '\0' ? "" : " ", values, setting->help);
+        const bool leaf = setting->type != SETTING_OBJECT && setting->width > 0;
+        const char *change = leaf || setting->change != CONFIG_LIVE ? settings_change_word(setting->change) : "";
+        buf_printf(out, "| `%s%s` | %s |%s%s |%s%s |%s%s | %s |\n", settings_section_path(setting->section),
+                   setting->name, settings_type_word(setting->type), fallback[0] == '\0' ? "" : " ", fallback,
+                   values[0] == '\0' ? "" : " ", values, change[0] == '\0' ? "" : " ", change, setting->help);
     }
 }
 

@@ -139,6 +139,35 @@ static void distance_when_a_text_is_too_long_then_the_greatest(UNUSED void **sta
     assert_int_equal(value_distance(text, "x"), VALUE_SHOWN_MAX - 1);
 }
 
+static void print_of_amounts_then_the_largest_unit_that_leaves_no_rest(UNUSED void **state)
+{
+    static const struct {
+        uint64_t number;
+        const char *duration, *bytes;
+    } cases[] = {{0, "0s", "0B"},
+                 {1, "1ms", "1B"},
+                 {1000, "1s", "1000B"},
+                 {1024, "1024ms", "1KiB"},
+                 {60000, "1min", "60000B"},
+                 {90000, "90s", "90000B"},
+                 {3600000, "1h", "3600000B"},
+                 {86400000, "1d", "84375KiB"},
+                 {UINT64_C(3) << 30, "3221225472ms", "3GiB"}};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        CLEANUP(buf_done) struct buf duration = {0};
+        CLEANUP(buf_done) struct buf bytes = {0};
+        struct lf_error err;
+        int64_t ms = 0;
+        uint64_t size = 0;
+        value_print_duration(cases[i].number, &duration);
+        value_print_bytes(cases[i].number, &bytes);
+        assert_string_equal(buf_text(&duration), cases[i].duration);
+        assert_string_equal(buf_text(&bytes), cases[i].bytes);
+        assert_true(config_parse_duration(buf_text(&duration), &ms, &err) && (uint64_t)ms == cases[i].number);
+        assert_true(config_parse_bytes(buf_text(&bytes), &size, &err) && size == cases[i].number);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -152,6 +181,7 @@ int main(void)
         cmocka_unit_test(shown_when_long_then_cut_between_characters),
         cmocka_unit_test(distance_of_texts_then_the_number_of_edits),
         cmocka_unit_test(distance_when_a_text_is_too_long_then_the_greatest),
+        cmocka_unit_test(print_of_amounts_then_the_largest_unit_that_leaves_no_rest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
