@@ -21,6 +21,11 @@
 
 struct committer;
 
+/* model.json and the ETag that belongs to it, without any lock; what is read is whole, also while it is being replaced. NOT_FOUND: there
+ * is none. DATA, CONFIG, UNSUPPORTED: not to be used, and never overwritten; the message says why. Load lists are not read. */
+bool commit_read_head(struct lake *lake, struct model **ret_model, char ret_etag[LAKE_ETAG_SIZE],
+                      struct lf_error *err) LF_MUST_CHECK;
+
 struct commit_options {
     const char *scratch_folder; /* for temporary files */
     uint32_t keep;              /* newest records that stay; at least 1 */
@@ -40,8 +45,8 @@ struct committer *committer_new(struct lake *lake, const struct commit_options *
 void committer_free(struct committer **committer); /* for CLEANUP */
 
 /* Reads model.json, the load lists and the history that it names. No model.json: the head is NULL, which is not an error.
- * An entity whose load list cannot be read comes back with load NULL and load_path set: it must be loaded again. A history that
- * cannot be read switches collection off (collection_skipped). Kinds: those of model_parse and of the lake. */
+ * An entity whose load list cannot be read comes back with load NULL and load_path set: it must be loaded again. So must one with a
+ * quarantine_path whose quarantine is NULL. A history that cannot be read switches collection off (collection_skipped). Kinds: those of model_parse and of the lake. */
 bool committer_recover(struct committer *committer, struct lf_error *err) LF_MUST_CHECK;
 const struct model *
 committer_head(const struct committer *committer); /* NULL: no commit yet; valid until the next publish */
@@ -58,8 +63,8 @@ void committer_forget(struct committer *committer, const char *path);
 
 /* Replaces model.json by *next, which was built from the head. Fills commit, commit_id, previous_*, history_*, writer, modified_ms,
  * version, locations, refresh and `since` of new partitions, and writes the load list of every entity whose load is not NULL and whose
- * load_path is NULL. Takes *next; on success it is the head. cursor_only: no record, no history, nothing removed; the caller
- * changed nothing but cursor, cursor_text and source_time.
+ * load_path is NULL; likewise the quarantine, with quarantine_path, sha256 and rows. Takes *next; on success it is the head.
+ * cursor_only: no record, no history, nothing removed; the caller changed nothing but cursor, cursor_text and source_time.
  * Stays inside, repeating the identical write, while the outcome is unknown. Kinds: FENCED (a foreign commit was seen; every file
  * of this process is abandoned, nothing removed), CANCELLED, and whatever failed before the conditional write was tried. */
 bool committer_publish(struct committer *committer, struct model **next, bool cursor_only,

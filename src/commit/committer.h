@@ -6,6 +6,7 @@
 #define COMMIT_COMMITTER_H
 
 #include "base/crypto.h"
+#include "cdm/quarantine.h"
 #include "commit/commit.h"
 
 #include <pthread.h>
@@ -87,15 +88,15 @@ bool committer_wait(const struct committer *committer, int64_t *delay_ms, int64_
 
 /* --- document.c: the documents of a lake --- */
 
-/* model.json and the ETag that belongs to it. NOT_FOUND: there is none. Load lists are not read. */
-bool document_read_head(struct committer *committer, struct model **ret_model, char ret_etag[LAKE_ETAG_SIZE],
-                        struct lf_error *err) LF_MUST_CHECK;
 /* An immutable copy of a model.json. DATA when it is another commit than its name says. */
 bool document_read_record(struct committer *committer, uint64_t commit, const char *commit_id, struct model **ret_model,
                           struct lf_error *err) LF_MUST_CHECK;
 /* DATA when the bytes are not those of the hash. */
 bool document_read_load(struct committer *committer, const char *path, const char *sha256, struct model_load **ret_load,
                         struct lf_error *err) LF_MUST_CHECK;
+/* The rows that cannot be taken, of an entity whose load list has been read. DATA as above. */
+bool document_read_quarantine(struct committer *committer, const struct model_entity *entity,
+                              struct quarantine **ret_quarantine, struct lf_error *err) LF_MUST_CHECK;
 bool document_read_history(struct committer *committer, const char *path, const char *sha256,
                            struct history **ret_history, struct lf_error *err) LF_MUST_CHECK;
 /* The document is damaged or missing, as opposed to out of reach for the moment. */

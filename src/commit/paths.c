@@ -112,6 +112,9 @@ static void append_entity(struct path_set *out, const struct model_entity *entit
     if (entity->load_path != NULL) {
         path_set_append(out, entity->load_path, SINCE_UNKNOWN);
     }
+    if (entity->quarantine_path != NULL) {
+        path_set_append(out, entity->quarantine_path, SINCE_UNKNOWN);
+    }
     for (size_t i = 0; entity->load != NULL && i < entity->load->nchunks; i++) {
         append_partitions(out, entity->load->chunks[i].partitions, entity->load->chunks[i].npartitions);
     }

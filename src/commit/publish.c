@@ -209,6 +209,45 @@ static bool write_loads(struct committer *committer, struct model *next, struct 
     return true;
 }
 
+static void quarantine_path_of(const struct model *next, const struct model_entity *entity, struct buf *out)
+{
+    buf_reset(out);
+    lake_path_quarantine(entity->name, next->commit_id, out);
+}
+
+static void name_quarantines(struct model *next)
+{
+    CLEANUP(buf_done) struct buf path = {0};
+    for (size_t i = 0; i < next->nentities; i++) {
+        struct model_entity *entity = &next->entities[i];
+        if (entity->quarantine != NULL && entity->quarantine_path == NULL) {
+            quarantine_path_of(next, entity, &path);
+            entity->quarantine_path = text_copy(buf_text(&path));
+            entity->quarantine_rows = quarantine_rows(entity->quarantine);
+        }
+    }
+}
+
+static bool write_quarantines(struct committer *committer, struct model *next, struct lf_error *err)
+{
+    CLEANUP(buf_done) struct buf path = {0};
+    for (size_t i = 0; i < next->nentities; i++) {
+        struct model_entity *entity = &next->entities[i];
+        quarantine_path_of(next, entity, &path);
+        if (entity->quarantine == NULL || strcmp(entity->quarantine_path, buf_text(&path)) != 0) {
+            continue;
+        }
+        CLEANUP(buf_done) struct buf text = {0};
+        const char *loading_id = entity->load != NULL ? entity->load->load_id : NULL;
+        if (!quarantine_print(entity->quarantine, entity->load_id, loading_id, &text, err)) {
+            return lf_error_wrap(err, "entity %s", entity->name);
+        }
+        TRY(document_put_text(committer, entity->quarantine_path, &text, entity->quarantine_sha256, err));
+        test_point("quarantine_written");
+    }
+    return true;
+}
+
 static bool write_history(struct committer *committer, struct draft *draft, struct lf_error *err)
 {
     CLEANUP(buf_done) struct buf text = {0};
@@ -235,10 +274,12 @@ static bool write_side_files(struct committer *committer, struct draft *draft, s
         return true;
     }
     name_loads(draft->next);
+    name_quarantines(draft->next);
     if (committer->history != NULL) {
         prepare_history(committer, draft);
     }
     TRY(write_loads(committer, draft->next, err));
+    TRY(write_quarantines(committer, draft->next, err));
     return write_history(committer, draft, err);
 }
 

@@ -34,6 +34,19 @@ static bool read_loads(struct committer *committer, struct model *head, struct l
     return true;
 }
 
+/* After the load lists: they say whose rows these are. */
+static bool read_quarantines(struct committer *committer, struct model *head, struct lf_error *err)
+{
+    for (size_t i = 0; i < head->nentities; i++) {
+        struct model_entity *entity = &head->entities[i];
+        if (entity->quarantine_path != NULL && !document_read_quarantine(committer, entity, &entity->quarantine, err) &&
+            !document_is_lost(err)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool read_history(struct committer *committer, const struct model *head, struct lf_error *err)
 {
     CLEANUP(history_free) struct history *history = NULL;
@@ -60,12 +73,13 @@ static bool find_record(struct committer *committer, const struct model *head, s
     struct lake_stat status;
     lake_path_commit(head->commit, head->commit_id, &path);
     committer->head_has_record = committer->lake->ops->stat(committer->lake, buf_text(&path), &status, err);
-    return committer->head_has_record || err->kind == LF_NOT_FOUND;
+    return committer->head_has_record || document_is_lost(err);
 }
 
 static bool read_rest(struct committer *committer, struct lf_error *err)
 {
     TRY(read_loads(committer, committer->head, err));
+    TRY(read_quarantines(committer, committer->head, err));
     TRY(find_record(committer, committer->head, err));
     return read_history(committer, committer->head, err);
 }
@@ -73,7 +87,7 @@ static bool read_rest(struct committer *committer, struct lf_error *err)
 bool committer_recover(struct committer *committer, struct lf_error *err)
 {
     forget_head(committer);
-    if (document_read_head(committer, &committer->head, committer->etag, err)) {
+    if (commit_read_head(committer->lake, &committer->head, committer->etag, err)) {
         if (!read_rest(committer, err)) {
             forget_head(committer);
             return false;

@@ -67,7 +67,7 @@ static enum seen look_back(struct committer *committer, const struct model *next
 {
     CLEANUP(model_free) struct model *back = NULL;
     struct lf_error failure = {0};
-    if (!document_read_head(committer, &back, ret_etag, &failure)) {
+    if (!commit_read_head(committer->lake, &back, ret_etag, &failure)) {
         return judge_failure(committer, &failure, err);
     }
     return judge_commit(committer, next, back, ret_etag, err);

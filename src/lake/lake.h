@@ -79,10 +79,14 @@ struct lake_ops {
     bool (*list)(struct lake *lake, const char *prefix, lake_visitor visit, void *context, struct lf_error *err);
     /* A missing object is no error. */
     bool (*remove)(struct lake *lake, const char *path, struct lf_error *err);
+    /* A folder that is empty goes; one that is not, or is missing, is no error. Optional: a lake may have no folders. */
+    bool (*remove_folder)(struct lake *lake, const char *path, struct lf_error *err);
 
     bool (*now_ms)(struct lake *lake, int64_t *ret_ms, struct lf_error *err); /* the lake's own clock, UTC */
     /* Tries rights and prerequisites with a probe object that it removes again. */
     bool (*probe)(struct lake *lake, struct lake_finding *ret_finding, struct lf_error *err);
+    /* What an ordinary user may still write. Optional. */
+    bool (*free_bytes)(struct lake *lake, uint64_t *ret_bytes, struct lf_error *err);
     /* The absolute location of a path as readers need it in model.json. */
     bool (*url)(struct lake *lake, const char *path, struct buf *out, struct lf_error *err);
 };

@@ -12,6 +12,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define FILE_MODE_DEFAULT 0644
@@ -81,6 +82,17 @@ static bool local_now_ms(UNUSED struct lake *lake, int64_t *ret_ms, UNUSED struc
     return true;
 }
 
+static bool local_free_bytes(struct lake *lake, uint64_t *ret_bytes, struct lf_error *err)
+{
+    struct local_lake *local = local_of(lake);
+    struct statvfs space;
+    if (fstatvfs(local->root_fd, &space) != 0) {
+        return local_error(local, err, errno, "look at the free space of", ".");
+    }
+    *ret_bytes = (uint64_t)space.f_bavail * space.f_frsize;
+    return true;
+}
+
 static bool try_rights(struct local_lake *local, const char *path, struct lf_error *err)
 {
     CLEANUP(local_temp_done) struct local_temp temp = {0};
@@ -135,8 +147,10 @@ static const struct lake_ops local_ops = {
     .stat = local_stat,
     .list = local_list,
     .remove = local_remove,
+    .remove_folder = local_remove_folder,
     .now_ms = local_now_ms,
     .probe = local_probe,
+    .free_bytes = local_free_bytes,
     .url = local_url,
 };
 
@@ -163,9 +177,24 @@ static bool root_error(struct lf_error *err, int error_number, const char *path)
                             "the lake %s is a symbolic link; name the folder that it points to", path);
     }
     if (error_number == ENOTDIR) {
-        return lf_error_set(err, LF_CONFIG, error_number, "the lake %s is not a folder", path);
+        return lf_error_set(err, LF_CONFIG, error_number, "the lake %s is not a folder; name another one", path);
+    }
+    if (error_number == EACCES) {
+        return lf_error_set(err, LF_AUTH, error_number,
+                            "open the lake %s: %s; give the user of this process the right to read and write there",
+                            path, strerror(error_number));
     }
     return file_error(err, error_number, "open the lake", path);
+}
+
+static bool make_error(struct lf_error *err, int error_number, const char *path)
+{
+    if (error_number != EACCES && error_number != EROFS) {
+        return file_error(err, error_number, "make the lake", path);
+    }
+    return lf_error_set(err, LF_AUTH, error_number,
+                        "make the lake %s: %s; make the folder yourself and give it to the user of this process", path,
+                        strerror(error_number));
 }
 
 static bool make_root(const struct local_lake *local, const char *path, struct lf_error *err)
@@ -176,11 +205,17 @@ static bool make_root(const struct local_lake *local, const char *path, struct l
     CLEANUP(fd_close) int fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) {
         int error_number = errno;
+        if (error_number == ENOENT && strchr(parent, '\'') == NULL) {
+            return lf_error_set(
+                err, LF_NOT_FOUND, error_number,
+                "the lake %s cannot be made, because there is no folder %s; make it first: mkdir -p '%s'", path, parent,
+                parent);
+        }
         (void)file_error(err, error_number, "open", parent);
         return lf_error_wrap(err, "the lake %s cannot be made, because its parent folder is missing or closed", path);
     }
     if (local->io->mkdir(local->io->context, fd, local_base_name(path), local->folder_mode) != 0 && errno != EEXIST) {
-        return file_error(err, errno, "make the lake", path);
+        return make_error(err, errno, path);
     }
     return local_sync(local, fd, parent, err);
 }

@@ -20,7 +20,7 @@ struct lake_local_options {
     const struct local_io *io;   /* NULL: the system's; borrowed until close */
 };
 
-/* CONFIG: not a folder, a link, no right to it; NOT_FOUND: no parent; UNSUPPORTED: a network file system. */
+/* CONFIG: not a folder, a link; AUTH: no right to it; NOT_FOUND: no parent; UNSUPPORTED: a network file system. */
 bool lake_local_open(const struct lake_local_options *options, struct lake **ret_lake,
                      struct lf_error *err) LF_MUST_CHECK;
 

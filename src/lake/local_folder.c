@@ -15,16 +15,20 @@
 bool local_error(const struct local_lake *local, struct lf_error *err, int error_number, const char *what,
                  const char *path)
 {
+    char space[FILE_SPACE_SIZE] = "";
     switch (error_number) {
     case ENOSPC:
     case EDQUOT:
-        return lf_error_set(err, LF_TRANSIENT, error_number,
-                            "no space left on the file system of the lake %s (%s %s): free some or raise the quota",
-                            local->root, what, path);
+        file_space_of_fd(local->root_fd, space);
+        return lf_error_set(
+            err, LF_TRANSIENT, error_number,
+            "no space left on the file system of the lake %s (%s %s; %s): make room or raise the quota; readers keep "
+            "the last snapshot meanwhile",
+            local->root, what, path, space[0] != '\0' ? space : "how much is free is unknown");
     case EACCES:
     case EPERM:
     case EROFS:
-        return lf_error_set(err, LF_CONFIG, error_number,
+        return lf_error_set(err, LF_AUTH, error_number,
                             "%s %s in the lake %s: %s; give the user of this process the right to write there", what,
                             path, local->root, strerror(error_number));
     case ENOENT: /* a folder vanished while it was in use: the next try makes it again */
@@ -79,10 +83,15 @@ bool local_sync(const struct local_lake *local, int fd, const char *path, struct
 
 bool local_open(const struct local_lake *local, const char *path, int flags, int *ret_fd, struct lf_error *err)
 {
-    if (!file_open_beneath(local->root_fd, path, flags | O_NOCTTY, 0, ret_fd, err)) {
-        return lf_error_wrap(err, "lake %s", local->root);
+    if (file_open_beneath(local->root_fd, path, flags | O_NOCTTY, 0, ret_fd, err)) {
+        return true;
     }
-    return true;
+    if (err->code == EACCES) {
+        return lf_error_set(err, err->kind, err->code,
+                            "open %s in the lake %s: %s; give the user of this process the right to read it", path,
+                            local->root, strerror(EACCES));
+    }
+    return lf_error_wrap(err, "lake %s", local->root);
 }
 
 static bool is_durable(struct local_lake *local, const char *folder)

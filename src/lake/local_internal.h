@@ -110,6 +110,7 @@ bool local_read_range(struct lake *lake, const char *path, uint64_t offset, void
 bool local_stat(struct lake *lake, const char *path, struct lake_stat *ret_stat, struct lf_error *err);
 bool local_list(struct lake *lake, const char *prefix, lake_visitor visit, void *context, struct lf_error *err);
 bool local_remove(struct lake *lake, const char *path, struct lf_error *err);
+bool local_remove_folder(struct lake *lake, const char *path, struct lf_error *err);
 
 /* local_lock.c */
 bool local_lock(struct lake *lake, const char *owner, struct lf_error *err);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define HASH_BLOCK ((size_t)64 << 10)
 
@@ -26,7 +27,8 @@ static bool open_object(const struct local_lake *local, const char *path, int *r
         return local_error(local, err, errno, "stat", path);
     }
     if (!S_ISREG(ret_status->st_mode)) {
-        return lf_error_set(err, LF_CONFIG, 0, "%s in the lake %s is not a file", path, local->root);
+        return lf_error_set(err, LF_CONFIG, 0, "%s in the lake %s is not a file; move away what stands there", path,
+                            local->root);
     }
     *ret_fd = fd;
     fd = -1;
@@ -220,4 +222,18 @@ bool local_remove(struct lake *lake, const char *path, struct lf_error *err)
         return local_error(local, err, errno, "remove", path);
     }
     return true;
+}
+
+bool local_remove_folder(struct lake *lake, const char *path, struct lf_error *err)
+{
+    struct local_lake *local = local_of(lake);
+    TRY(local_check_path(path, err));
+    CLEANUP(fd_close) int folder_fd = -1;
+    const char *name = local_base_name(path);
+    CLEANUP(text_free) char *folder = name == path ? text_copy(".") : text_copy_len(path, (size_t)(name - path) - 1);
+    if (!local_open(local, folder, O_RDONLY | O_DIRECTORY, &folder_fd, err)) {
+        return err->kind == LF_NOT_FOUND;
+    }
+    bool expected = unlinkat(folder_fd, name, AT_REMOVEDIR) == 0 || errno == ENOENT || errno == ENOTEMPTY;
+    return expected || local_error(local, err, errno, "remove the folder", path);
 }

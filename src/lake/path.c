@@ -202,6 +202,11 @@ void lake_path_load(const char *entity, const char *commit_id, struct buf *out)
     buf_printf(out, "_lakefeed/loads/%s-%s.json", entity, commit_id);
 }
 
+void lake_path_quarantine(const char *entity, const char *commit_id, struct buf *out)
+{
+    buf_printf(out, "_lakefeed/quarantine/%s-%s.jsonl", entity, commit_id);
+}
+
 void lake_path_history(uint64_t commit, const char *commit_id, struct buf *out)
 {
     buf_printf(out, "_lakefeed/history/%010" PRIu64 "-%s.json", commit, commit_id);
@@ -259,17 +264,17 @@ static bool is_numbered(const char *path, const char *folder)
 }
 
 /* Read from the end: the entity's name may hold "-" and hex digits itself. */
-static bool is_load(const char *path)
+static bool is_named(const char *path, const char *folder, const char *suffix)
 {
-    static const size_t tail_len = 1 + COMMIT_ID_LEN + sizeof ".json" - 1;
+    const size_t tail_len = 1 + COMMIT_ID_LEN + strlen(suffix);
     const char *at = path;
-    if (!take_text(&at, "_lakefeed/loads/") || strlen(at) <= tail_len) {
+    if (!take_text(&at, folder) || strlen(at) <= tail_len) {
         return false;
     }
     size_t entity_len = strlen(at) - tail_len;
     const char *tail = at + entity_len;
     return is_entity_name(at, entity_len) && take_text(&tail, "-") && take_hex(&tail, COMMIT_ID_LEN) &&
-           take_text(&tail, ".json");
+           take_text(&tail, suffix);
 }
 
 enum lake_path_kind lake_path_kind(const char *path)
@@ -280,8 +285,11 @@ enum lake_path_kind lake_path_kind(const char *path)
     if (is_numbered(path, "_lakefeed/commits/")) {
         return LAKE_PATH_IS_COMMIT;
     }
-    if (is_load(path)) {
+    if (is_named(path, "_lakefeed/loads/", ".json")) {
         return LAKE_PATH_IS_LOAD;
+    }
+    if (is_named(path, "_lakefeed/quarantine/", ".jsonl")) {
+        return LAKE_PATH_IS_QUARANTINE;
     }
     return is_numbered(path, "_lakefeed/history/") ? LAKE_PATH_IS_HISTORY : LAKE_PATH_IS_FOREIGN;
 }

@@ -14,6 +14,7 @@
 
 #define LAKE_PATH_MODEL "model.json"
 #define LAKE_PATH_OWNER "_lakefeed/owner"
+#define LAKE_PATH_CONTROL "_lakefeed/control.json"
 #define LAKE_PATH_MAX 1024
 #define LAKE_NAME_MAX 200u     /* bytes of an entity's name */
 #define LAKE_WRITER_ID_SIZE 17 /* 16 hex digits and a NUL */
@@ -37,6 +38,8 @@ void lake_path_partition(const char *entity, uint32_t partition, int64_t time_ms
 void lake_path_commit(uint64_t commit, const char *commit_id, struct buf *out);
 /* _lakefeed/loads/<entity>-<commit id>.json */
 void lake_path_load(const char *entity, const char *commit_id, struct buf *out);
+/* _lakefeed/quarantine/<entity>-<commit id>.jsonl */
+void lake_path_quarantine(const char *entity, const char *commit_id, struct buf *out);
 /* _lakefeed/history/<10 digits>-<commit id>.json */
 void lake_path_history(uint64_t commit, const char *commit_id, struct buf *out);
 
@@ -45,7 +48,8 @@ enum lake_path_kind {
     LAKE_PATH_IS_PARTITION,
     LAKE_PATH_IS_COMMIT,
     LAKE_PATH_IS_LOAD,
-    LAKE_PATH_IS_HISTORY
+    LAKE_PATH_IS_HISTORY,
+    LAKE_PATH_IS_QUARANTINE
 };
 enum lake_path_kind lake_path_kind(const char *path);
 

@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #define ROUNDS 12
+#define DROPPED_ROUNDS 3
 #define WRITES 60
 #define REFUSED_TABLE "contract_refused"
 
@@ -139,7 +140,7 @@ static void free_schema(struct lf_schema *schema)
 
 static void check_shape(const struct lf_schema *schema)
 {
-    assert_int_equal(schema->ncolumns, 3);
+    assert_int_equal(schema->ncolumns, CONTRACT_COLUMNS);
     assert_int_equal(schema->nkey, 1);
     assert_string_equal(schema->columns[schema->key[0]].name, "id");
     for (uint32_t i = 0; i < schema->ncolumns; i++) {
@@ -348,9 +349,9 @@ static void check_passed(struct contract_run *run, const struct contract_lake *l
 }
 
 /* Chunks of different snapshots and the stream from before all of them make one state. */
-static void check_handoff(struct contract_run *run)
+static void check_handoff(struct contract_run *run, int rounds)
 {
-    for (int round = 0; round < ROUNDS; round++) {
+    for (int round = 0; round < rounds; round++) {
         struct contract_lake lake = {0};
         contract_keep(&lake.cursor, contract_slice(&run->start));
         for (size_t t = 0; t < CONTRACT_TABLES; t++) {
@@ -366,6 +367,17 @@ static void check_handoff(struct contract_run *run)
         check_passed(run, &lake);
         contract_lake_done(&lake);
     }
+}
+
+/* A state with dropped columns (first, middle, last, all over): rows of loads and of the stream carry the others alone. */
+static void check_dropped(struct contract_run *run)
+{
+    static const unsigned gaps[] = {1U, 1U << 1, 1U << 2, 1U << (CONTRACT_GAPS - 1), (1U << CONTRACT_GAPS) - 1};
+    for (size_t i = 0; i < sizeof gaps / sizeof gaps[0]; i++) {
+        contract_hand_dropped(run, gaps[i]);
+        check_handoff(run, DROPPED_ROUNDS);
+    }
+    contract_hand_dropped(run, 0);
 }
 
 /* --- stream --- */
@@ -565,7 +577,8 @@ void connector_contract_run(const struct contract_setup *setup)
     size_t start_at = run.nhistory - 1;
     check_load(&run);
     check_stale_schema(&run);
-    check_handoff(&run);
+    check_handoff(&run, ROUNDS);
+    check_dropped(&run);
     check_resume(&run, start_at);
     check_print(&run);
     check_compare(&run);

@@ -144,6 +144,38 @@ void contract_write(struct contract_run *run)
     run->history[run->nhistory++] = rows;
 }
 
+static void hand_dropped(struct contract_run *run, size_t table, unsigned gaps)
+{
+    static const struct lf_column gone = {
+        .name = "gone", .source_type = "", .type = LF_TYPE_DECIMAL, .max_length = -1, .precision = 9, .dropped = true};
+    const struct lf_schema *live = &run->schema[table];
+    struct lf_column *columns = run->handed[table];
+    uint32_t n = 0, next_id = 1;
+    for (uint32_t i = 0; i < live->ncolumns; i++) {
+        next_id = live->columns[i].id >= next_id ? live->columns[i].id + 1 : next_id;
+    }
+    for (uint32_t gap = 0; gap <= live->ncolumns; gap++) {
+        if ((gaps & 1U << gap) != 0) {
+            columns[n] = gone;
+            columns[n++].id = next_id++;
+        }
+        if (gap == live->key[0]) {
+            run->handed_key[table] = n;
+        }
+        if (gap < live->ncolumns) {
+            columns[n++] = live->columns[gap];
+        }
+    }
+    run->states[table].schema = (struct lf_schema){columns, n, &run->handed_key[table], 1};
+}
+
+void contract_hand_dropped(struct contract_run *run, unsigned gaps)
+{
+    for (size_t t = 0; t < CONTRACT_TABLES; t++) {
+        hand_dropped(run, t, gaps);
+    }
+}
+
 void contract_lake_done(struct contract_lake *lake)
 {
     for (size_t t = 0; t < CONTRACT_TABLES; t++) {

@@ -11,6 +11,8 @@
 #define CONTRACT_TABLES 2
 #define CONTRACT_SLOTS 40
 #define CONTRACT_CHUNKS 80
+#define CONTRACT_COLUMNS 3
+#define CONTRACT_GAPS (CONTRACT_COLUMNS + 1) /* before, between and after the columns */
 
 /* The rows of both tables: a number stands for label and note of the row, 0 for no row. Slot s has the key
  * contract_id(s). */
@@ -47,6 +49,9 @@ struct contract_run {
     struct lf_schema schema[CONTRACT_TABLES]; /* as discovered; copied */
     struct contract_bytes id[CONTRACT_TABLES];
     struct lf_table_state states[CONTRACT_TABLES];
+    struct lf_column handed[CONTRACT_TABLES]
+                           [CONTRACT_COLUMNS + CONTRACT_GAPS]; /* columns of states with dropped ones */
+    uint32_t handed_key[CONTRACT_TABLES];
     struct contract_rows *history; /* after each transaction of the suite; the last one is the truth */
     size_t nhistory;
     struct contract_bytes start; /* cursor of the first registration */
@@ -69,6 +74,9 @@ int64_t contract_id(size_t slot);
 const struct contract_rows *contract_truth(const struct contract_run *run);
 /* One random transaction of the writer. */
 void contract_write(struct contract_run *run);
+
+/* From now on the states have a dropped column in each gap whose bit is set: 0 for none. Rows stay what they are. */
+void contract_hand_dropped(struct contract_run *run, unsigned gaps);
 
 void contract_lake_done(struct contract_lake *lake);
 /* Reads the range of the chunk into rows, taking the snapshot again until it includes `start`. With `writes`, that many

@@ -2,6 +2,7 @@
 #include "fakes/lake_truth.h"
 
 #include "base/crypto.h"
+#include "base/json.h"
 #include "base/macros.h"
 #include "cdm/history.h"
 #include "data/csv.h"
@@ -94,6 +95,8 @@ struct model *lake_truth_head(struct lake *lake, char **ret_problem)
 
 struct comparison {
     const struct model_entity *entity;
+    bool replaced;   /* broken text stands in the lake with U+FFFD */
+    struct buf bad;  /* keys of rows that cannot be taken, each with a NUL */
     struct buf rows; /* of all partitions */
     size_t at;
     uint64_t position;
@@ -121,6 +124,109 @@ static size_t row_end(const struct buf *rows, size_t at)
     return at;
 }
 
+/* ---- values that cannot be taken: those that the random workload makes, and no others ---- */
+
+static bool has_bytes(struct lf_slice value, const char *bytes, size_t len)
+{
+    return memmem(value.ptr, value.len, bytes, len) != NULL;
+}
+
+/* A character that breaks off stands at the end. */
+static bool is_broken_text(const struct lf_column *column, const struct lf_cell *cell)
+{
+    if (cell->state != LF_CELL_VALUE || (column->type != LF_TYPE_STRING && column->type != LF_TYPE_JSON)) {
+        return false;
+    }
+    struct lf_slice v = cell->bytes;
+    bool cut = v.len >= 2 && memcmp((const char *)v.ptr + v.len - 2, "\xE2\x82", 2) == 0;
+    return cut || has_bytes(v, "\xFF", 1) || has_bytes(v, "\0", 1) || has_bytes(v, "\xED\xA0\x80", 3);
+}
+
+static bool is_wrong_value(const struct lf_column *column, const struct lf_cell *cell)
+{
+    static const char date[] = "0000-01-01", number[] = "12345678901234.5";
+    if (cell->state != LF_CELL_VALUE) {
+        return false;
+    }
+    switch (column->type) {
+    case LF_TYPE_BOOLEAN:
+        return cell->i == 2;
+    case LF_TYPE_DATE:
+        return cell->bytes.len == strlen(date) && memcmp(cell->bytes.ptr, date, strlen(date)) == 0;
+    case LF_TYPE_DECIMAL:
+        return cell->bytes.len == strlen(number) && memcmp(cell->bytes.ptr, number, strlen(number)) == 0;
+    default:
+        return false;
+    }
+}
+
+/* Each broken piece once; of a surrogate, which begins no character, each byte. */
+static void append_replaced(struct buf *out, struct lf_slice value)
+{
+    static const struct {
+        const char *bytes;
+        size_t len, times;
+    } pieces[] = {{"\xFF", 1, 1}, {"\xE2\x82", 2, 1}, {"\xED\xA0\x80", 3, 3}, {"\0", 1, 1}};
+    const char *at = value.ptr;
+    const char *end = at + value.len;
+    while (at < end) {
+        size_t i = 0;
+        while (i < ARRAY_LEN(pieces) &&
+               ((size_t)(end - at) < pieces[i].len || memcmp(at, pieces[i].bytes, pieces[i].len) != 0 ||
+                (i == 1 && end - at > 2 && ((unsigned char)at[2] & 0xC0) == 0x80))) {
+            i++;
+        }
+        if (i == ARRAY_LEN(pieces)) {
+            buf_append_char(out, *at++);
+            continue;
+        }
+        for (size_t n = 0; n < pieces[i].times; n++) {
+            buf_append_text(out, "\xEF\xBF\xBD");
+        }
+        at += pieces[i].len;
+    }
+}
+
+static void note_bad_row(struct comparison *c, const struct lf_schema *schema, const struct lf_cell *cells)
+{
+    for (uint32_t i = 0; i < schema->nkey; i++) {
+        const struct lf_cell *cell = &cells[schema->key[i]];
+        buf_append_text(&c->bad, i > 0 ? "\t" : "");
+        if (schema->columns[schema->key[i]].type == LF_TYPE_INT64) {
+            buf_printf(&c->bad, "%lld", (long long)cell->i);
+        } else {
+            buf_append(&c->bad, cell->bytes.ptr, cell->bytes.len);
+        }
+    }
+    buf_append_char(&c->bad, '\0');
+}
+
+/* Whether the row has to be in quarantine. Only columns that the lake knows count. */
+static bool is_bad_row(const struct comparison *c, const struct lf_schema *view, const struct lf_schema *schema,
+                       const struct lf_cell *cells)
+{
+    for (uint32_t i = 0; i < view->ncolumns; i++) {
+        const struct lf_cell *cell = cell_of(schema, cells, view->columns[i].id);
+        if (!view->columns[i].dropped &&
+            (is_wrong_value(&view->columns[i], cell) || (!c->replaced && is_broken_text(&view->columns[i], cell)))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool append_want(const struct comparison *c, const struct lf_column *column, const struct lf_cell *cell,
+                        struct buf *want, struct lf_error *err)
+{
+    CLEANUP(buf_done) struct buf text = {0};
+    struct lf_cell copy = *cell;
+    if (c->replaced && is_broken_text(column, cell)) {
+        append_replaced(&text, cell->bytes);
+        copy.bytes = buf_slice(&text);
+    }
+    return csv_append_cell(want, column, &copy, err);
+}
+
 static bool compare_row(void *context, const struct lf_schema *schema, const struct lf_cell *cells)
 {
     struct comparison *c = context;
@@ -130,13 +236,18 @@ static bool compare_row(void *context, const struct lf_schema *schema, const str
     CLEANUP(buf_done) struct buf want = {0};
     model_shape_view(&c->entity->shape, &view, &columns);
     bool ok = true;
-    for (uint32_t i = 0; ok && i < view.ncolumns; i++) {
+    bool bad = is_bad_row(c, &view, schema, cells);
+    for (uint32_t i = 0; !bad && ok && i < view.ncolumns; i++) {
         const struct lf_cell null = {.state = LF_CELL_NULL};
         const struct lf_cell *cell = view.columns[i].dropped ? &null : cell_of(schema, cells, view.columns[i].id);
         buf_append(&want, ",", i > 0 ? 1 : 0);
-        ok = csv_append_cell(&want, &view.columns[i], cell, &err);
+        ok = append_want(c, &view.columns[i], cell, &want, &err);
     }
     free(columns);
+    if (bad) {
+        note_bad_row(c, schema, cells);
+        return true;
+    }
     size_t end = row_end(&c->rows, c->at);
     struct lf_slice have = {.ptr = c->rows.ptr + c->at, .len = end - c->at};
     if (!ok || c->at >= c->rows.len || !slice_equal(have, buf_slice(&want))) {
@@ -147,6 +258,59 @@ static bool compare_row(void *context, const struct lf_schema *schema, const str
     }
     c->at = end + 1;
     return true;
+}
+
+static void append_key_of(const struct json *line, struct buf *keys)
+{
+    for (const struct json *cell = json_first(json_member(line, "key")); cell != NULL; cell = json_next(cell)) {
+        buf_append_text(keys, json_text(cell));
+        buf_append_char(keys, json_next(cell) != NULL ? '\t' : '\0');
+    }
+}
+
+/* The keys of the lines that belong to the partitions, as note_bad_row writes them. */
+static char *read_listing(struct lake *lake, const struct model_entity *entity, struct buf *keys)
+{
+    CLEANUP(buf_done) struct buf text = {0};
+    char sha256[SHA256_HEX_SIZE];
+    uint64_t lines = 0;
+    if (entity->quarantine_path == NULL) {
+        return NULL;
+    }
+    char *problem = read_file(lake, entity->quarantine_path, &text);
+    sha256_of(buf_text(&text), text.len, sha256);
+    if (problem == NULL && strcmp(sha256, entity->quarantine_sha256) != 0) {
+        return text_printf("%s is not what the commit says", entity->quarantine_path);
+    }
+    const char *end = buf_text(&text) + text.len;
+    for (const char *at = buf_text(&text); problem == NULL && at < end; lines++) {
+        CLEANUP(json_free) struct json *line = NULL;
+        struct lf_error err;
+        size_t len = strcspn(at, "\n");
+        if (!json_parse("line", at, len, &line, &err)) {
+            return text_printf("%s: %s", entity->quarantine_path, err.msg);
+        }
+        at += len + 1;
+        if (strcmp(json_text(json_member(line, "load")), entity->load_id) != 0) {
+            continue;
+        }
+        append_key_of(line, keys);
+    }
+    return problem != NULL || lines == entity->quarantine_rows
+               ? problem
+               : text_printf("%s has another number of lines than the commit says", entity->quarantine_path);
+}
+
+static char *compare_listing(struct lake *lake, const struct comparison *c)
+{
+    CLEANUP(buf_done) struct buf keys = {0};
+    char *problem = read_listing(lake, c->entity, &keys);
+    if (problem == NULL && !slice_equal(buf_slice(&keys), buf_slice(&c->bad))) {
+        problem = text_printf(
+            "entity %s at %llu: the quarantine has %zu bytes of keys from '%s', the source %zu from '%s'",
+            c->entity->name, (unsigned long long)c->position, keys.len, buf_text(&keys), c->bad.len, buf_text(&c->bad));
+    }
+    return problem;
 }
 
 static char *read_partition(struct lake *lake, const struct model_partition *partition, struct buf *rows)
@@ -167,10 +331,10 @@ static char *read_partition(struct lake *lake, const struct model_partition *par
 }
 
 static char *check_entity(struct lake *lake, struct example_db *db, const struct model *model,
-                          const struct model_entity *entity)
+                          const struct model_entity *entity, bool replaced)
 {
     struct lf_slice cursor = model_bytes_slice(entity->stands_at.len > 0 ? &entity->stands_at : &model->cursor);
-    struct comparison c = {.entity = entity};
+    struct comparison c = {.entity = entity, .replaced = replaced};
     struct lf_error err = {0};
     char *problem = NULL;
     if (!example_cursor_position(cursor, &c.position)) {
@@ -188,6 +352,10 @@ static char *check_entity(struct lake *lake, struct example_db *db, const struct
         problem = text_printf("entity %s at %llu has rows too many: %s", entity->name, (unsigned long long)c.position,
                               c.rows.ptr + c.at);
     }
+    if (problem == NULL) {
+        problem = compare_listing(lake, &c);
+    }
+    buf_done(&c.bad);
     buf_done(&c.rows);
     return problem;
 }
@@ -235,6 +403,9 @@ static void add_model(struct named *named, const struct model *model)
     for (size_t i = 0; i < model->nentities; i++) {
         const struct model_entity *entity = &model->entities[i];
         add_partitions(named, entity->partitions, entity->npartitions);
+        if (entity->quarantine_path != NULL) {
+            add_named(named, entity->quarantine_path);
+        }
         if (entity->load == NULL) {
             continue;
         }
@@ -312,6 +483,23 @@ static char *check_files(struct lake *lake, const struct model *model)
 
 char *lake_truth_check(struct lake *lake, struct example_db *db, const char *link)
 {
+    return lake_truth_check_bad(lake, db, link, /* replaced= */ false);
+}
+
+uint64_t lake_truth_bad_rows(struct lake *lake)
+{
+    char *problem = NULL;
+    uint64_t rows = 0;
+    CLEANUP(model_free) struct model *model = lake_truth_head(lake, &problem);
+    free(problem);
+    for (size_t i = 0; model != NULL && i < model->nentities; i++) {
+        rows += model->entities[i].state == MODEL_COMPLETED ? model->entities[i].quarantine_rows : 0;
+    }
+    return rows;
+}
+
+char *lake_truth_check_bad(struct lake *lake, struct example_db *db, const char *link, bool replaced)
+{
     char *problem = NULL;
     uint64_t acked = 0, position = 0;
     CLEANUP(model_free) struct model *model = lake_truth_head(lake, &problem);
@@ -328,7 +516,7 @@ char *lake_truth_check(struct lake *lake, struct example_db *db, const char *lin
     }
     problem = check_files(lake, model);
     for (size_t i = 0; problem == NULL && i < model->nentities; i++) {
-        problem = check_entity(lake, db, model, &model->entities[i]);
+        problem = check_entity(lake, db, model, &model->entities[i], replaced);
     }
     return problem;
 }

@@ -17,6 +17,13 @@ struct model *lake_truth_head(struct lake *lake, char **ret_problem);
  * retained commit names is there; nothing was acknowledged beyond the cursor for consumer `link`. */
 char *lake_truth_check(struct lake *lake, struct example_db *db, const char *link);
 
+/* The same of a source whose rows cannot all be taken, under the policy of quarantine (`replaced`: broken text is replaced): each
+ * row that holds a value of EXAMPLE_STEP_BAD is in no partition, and its key in the quarantine file that the entity names,
+ * with nothing else. */
+char *lake_truth_check_bad(struct lake *lake, struct example_db *db, const char *link, bool replaced);
+/* Rows in the quarantine files of the head's complete entities. */
+uint64_t lake_truth_bad_rows(struct lake *lake);
+
 /* The cursor is the source's end, and no entity is frozen or being loaded. */
 char *lake_truth_converged(struct lake *lake, struct example_db *db);
 

@@ -458,6 +458,12 @@ static inline void check_files(const struct world *world, const struct model *mo
     for (size_t i = 0; i < model->nentities; i++) {
         const struct model_entity *entity = &model->entities[i];
         check_partitions(world, entity->partitions, entity->npartitions, names);
+        if (entity->quarantine_path != NULL) {
+            struct buf lines = {0};
+            stored_text(world, entity->quarantine_path, entity->quarantine_sha256, &lines);
+            names_add(names, entity->quarantine_path);
+            buf_done(&lines);
+        }
         if (entity->load_path == NULL) {
             continue;
         }

@@ -157,7 +157,12 @@ static void open_when_root_cannot_be_made_then_error(void **state)
     const struct lake_local_options options = {.path = path, .io = power_io_table(bench->power)};
     power_io_fail(bench->power, "mkdir", 0, 1, EACCES);
     assert_false(try_open(&options, &err));
-    assert_int_equal(err.kind, LF_CONFIG);
+    assert_int_equal(err.kind, LF_AUTH);
+    assert_non_null(strstr(err.msg, "make the folder yourself"));
+    power_io_fail(bench->power, "mkdir", 0, 1, ENOSPC);
+    assert_false(try_open(&options, &err));
+    assert_int_equal(err.kind, LF_TRANSIENT);
+    assert_non_null(strstr(err.msg, "MiB free"));
     power_io_fail(bench->power, "sync", 0, 1, EIO);
     assert_false(try_open(&options, &err));
     assert_int_equal(err.kind, LF_TRANSIENT);

@@ -84,16 +84,16 @@ static void lock_when_released_then_file_stays(void **state)
     assert_true(lake_text_is(bench->lake, "_lakefeed/owner", "short"));
 }
 
-static void lock_when_not_allowed_to_write_then_config(void **state)
+static void lock_when_not_allowed_to_write_then_auth(void **state)
 {
     struct local_bench *bench = *state;
     struct lf_error err = {0};
     power_io_fail(bench->power, "mkdir", 0, 1, EROFS);
     assert_false(bench->lake->ops->lock(bench->lake, "me", &err));
-    assert_int_equal(err.kind, LF_CONFIG);
+    assert_int_equal(err.kind, LF_AUTH);
     power_io_fail(bench->power, "open", 0, 1, EACCES);
     assert_false(bench->lake->ops->lock(bench->lake, "me", &err));
-    assert_int_equal(err.kind, LF_CONFIG);
+    assert_int_equal(err.kind, LF_AUTH);
     assert_false(bench->lake->ops->lock_held(bench->lake));
 }
 
@@ -190,7 +190,7 @@ int main(void)
         LOCAL_TEST(lock_when_other_process_has_it_then_conflict_until_it_dies),
         LOCAL_TEST(lock_when_holder_left_no_text_then_still_conflict),
         LOCAL_TEST(lock_when_released_then_file_stays),
-        LOCAL_TEST(lock_when_not_allowed_to_write_then_config),
+        LOCAL_TEST(lock_when_not_allowed_to_write_then_auth),
         LOCAL_TEST(lock_when_file_was_removed_meanwhile_then_transient),
         LOCAL_TEST(put_if_match_when_other_replaces_then_waits_for_it),
         LOCAL_TEST(put_if_match_when_other_never_ends_then_transient_and_nothing_written),

@@ -257,6 +257,10 @@ static void paths_when_made_then_of_documented_form_and_recognised(void **state)
     lake_path_load("a-b_c", COMMIT_ID, &out);
     assert_string_equal(buf_text(&out), "_lakefeed/loads/a-b_c-" COMMIT_ID ".json");
     assert_int_equal(lake_path_kind(buf_text(&out)), LAKE_PATH_IS_LOAD);
+    buf_reset(&out);
+    lake_path_quarantine("a-b_c", COMMIT_ID, &out);
+    assert_string_equal(buf_text(&out), "_lakefeed/quarantine/a-b_c-" COMMIT_ID ".jsonl");
+    assert_int_equal(lake_path_kind(buf_text(&out)), LAKE_PATH_IS_QUARANTINE);
     buf_done(&out);
 }
 
@@ -294,6 +298,10 @@ static void path_kind_when_not_our_pattern_then_foreign(void **state)
         "_lakefeed/loads/a/b-" COMMIT_ID ".json",
         "_lakefeed/loads/orders-" COMMIT_ID ".jsox",
         "_lakefeed/history/0000000001" COMMIT_ID ".json",
+        "_lakefeed/quarantine/orders-" COMMIT_ID ".json",
+        "_lakefeed/quarantine/-" COMMIT_ID ".jsonl",
+        "_lakefeed/quarantine/a/b-" COMMIT_ID ".jsonl",
+        "_lakefeed/loads/orders-" COMMIT_ID ".jsonl",
         "_lakefeed/other/0000000001-" COMMIT_ID ".json",
         "_lakefeed/owner",
     };
