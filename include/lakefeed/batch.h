@@ -12,7 +12,16 @@
 enum lf_cell_state {
     LF_CELL_NULL,
     LF_CELL_VALUE,
-    LF_CELL_ABSENT /* the stream did not resend it: unchanged since the row's last state, never NULL */
+    LF_CELL_ABSENT, /* the stream did not resend it: unchanged since the row's last state, never NULL */
+    LF_CELL_REFUSED /* the source has a value that the column's type cannot hold; not in key cells */
+};
+
+/* Why a value could not be brought into its column's type. The host fails the table with it, or leaves the row out, whose key it
+ * has. Text that is not UTF-8 is no case of it: STRING and JSON cross as they are, the host checks them. */
+struct lf_refusal {
+    enum lf_error_kind kind; /* LF_DATA or LF_LIMIT */
+    const char *reason;      /* a sentence that names table, row, column and value, and what to do */
+    struct lf_slice start;   /* the first bytes of the value, as the source has them; 32 are enough */
 };
 
 /* One cell. The member in use follows the column's type:
@@ -20,7 +29,7 @@ enum lf_cell_state {
  *   INT64                       i
  *   DOUBLE                      d     NaN and infinities allowed
  *   DECIMAL                     bytes canonical text: optional '-', digits, optional '.' and digits; no exponent
- *   STRING JSON                 bytes UTF-8
+ *   STRING JSON                 bytes UTF-8; what is not, or has U+0000, is judged by the host
  *   BINARY                      bytes raw
  *   GUID                        bytes 36 characters, any case
  *   DATE                        bytes yyyy-MM-dd
@@ -34,6 +43,7 @@ struct lf_cell {
         int64_t i;
         double d;
         struct lf_slice bytes;
+        const struct lf_refusal *refusal; /* REFUSED */
     };
 };
 

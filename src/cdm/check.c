@@ -266,6 +266,15 @@ static bool check_state(const struct model_entity *entity, enum lf_error_kind ki
     return entity->stands_at.len <= FIELD_BYTES_MAX || fail(kind, err, "standsAt is over %u bytes", FIELD_BYTES_MAX);
 }
 
+static bool check_quarantine(const struct model_entity *entity, enum lf_error_kind kind, struct lf_error *err)
+{
+    const bool named = entity->quarantine_path != NULL;
+    const bool whole = named && check_path(entity->quarantine_path) && is_sha256(entity->quarantine_sha256) &&
+                       entity->quarantine_rows > 0;
+    const bool none = !named && entity->quarantine_sha256[0] == '\0' && entity->quarantine_rows == 0;
+    return whole || none || fail(kind, err, "path, sha256 or rows of the quarantine are not valid");
+}
+
 static bool check_entity_fields(const struct model_entity *entity, enum lf_error_kind kind, struct lf_error *err)
 {
     if (entity->table == NULL || entity->table[0] == '\0') {
@@ -283,7 +292,7 @@ static bool check_entity_fields(const struct model_entity *entity, enum lf_error
     if (entity->npartitions > 0 && (entity->shape.nkey == 0 || entity->partitions[0].first_key.len > 0)) {
         return fail(kind, err, "no key, or the first partition's first key is not empty");
     }
-    return check_state(entity, kind, err);
+    return check_quarantine(entity, kind, err) && check_state(entity, kind, err);
 }
 
 static bool check_entity(const struct model_entity *entity, uint64_t commit, enum lf_error_kind kind,

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cdm/model.h"
 
+#include "cdm/quarantine.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -215,6 +217,8 @@ void model_entity_done(struct model_entity *entity)
     partitions_free(entity->partitions, entity->npartitions);
     text_free(&entity->load_path);
     model_load_free(&entity->load);
+    text_free(&entity->quarantine_path);
+    quarantine_free(&entity->quarantine);
     *entity = (struct model_entity){0};
 }
 
@@ -231,6 +235,8 @@ struct model_entity model_entity_copy(const struct model_entity *entity)
     copy.partitions = partitions_copy(entity->partitions, entity->npartitions);
     copy.load_path = text_copy(entity->load_path);
     copy.load = model_load_copy(entity->load);
+    copy.quarantine_path = text_copy(entity->quarantine_path);
+    copy.quarantine = quarantine_share(entity->quarantine);
     return copy;
 }
 

@@ -76,6 +76,8 @@ struct model_load {
     uint32_t next_partition;
 };
 
+struct quarantine; /* quarantine.h */
+
 enum model_state { MODEL_LOADING, MODEL_COMPLETED, MODEL_RELOADING, MODEL_ERROR };
 
 struct model_entity {
@@ -95,6 +97,10 @@ struct model_entity {
     char *load_path;         /* lakefeed:loading, NULL when nothing is being loaded */
     char load_sha256[65];
     struct model_load *load; /* not part of the text: read from load_path, owned */
+    char *quarantine_path; /* lakefeed:quarantine, NULL when every row can be taken, or the file is yet to be written */
+    char quarantine_sha256[65];
+    uint64_t quarantine_rows;      /* lines of the file */
+    struct quarantine *quarantine; /* not part of the text: read from quarantine_path, shared between copies */
 };
 
 struct model {

@@ -210,6 +210,19 @@ static bool parse_loading(const char *const *notes, struct model_entity *entity,
            field_sha256(sha256, model_entity_notes[ENTITY_NOTE_LOADING_SHA256], entity->load_sha256, err);
 }
 
+static bool parse_quarantine(const char *const *notes, struct model_entity *entity, struct lf_error *err)
+{
+    const char *path = notes[ENTITY_NOTE_QUARANTINE];
+    const char *sha256 = notes[ENTITY_NOTE_QUARANTINE_SHA256];
+    const char *rows = notes[ENTITY_NOTE_QUARANTINE_ROWS];
+    entity->quarantine_path = text_copy(path);
+    if (path == NULL && sha256 == NULL && rows == NULL) {
+        return true;
+    }
+    TRY(field_sha256(sha256, model_entity_notes[ENTITY_NOTE_QUARANTINE_SHA256], entity->quarantine_sha256, err));
+    return field_u64(rows, model_entity_notes[ENTITY_NOTE_QUARANTINE_ROWS], &entity->quarantine_rows, err);
+}
+
 static bool parse_entity_notes(const char *const *notes, struct model_entity *entity, struct lf_error *err)
 {
     const char *const *names = model_entity_notes;
@@ -224,6 +237,7 @@ static bool parse_entity_notes(const char *const *notes, struct model_entity *en
     TRY(shape_parse_key(notes[ENTITY_NOTE_KEY], &entity->shape, err));
     TRY(field_u32(notes[ENTITY_NOTE_SCHEMA_VERSION], names[ENTITY_NOTE_SCHEMA_VERSION], &entity->shape.version, err));
     TRY(field_u32(notes[ENTITY_NOTE_NEXT_PARTITION], names[ENTITY_NOTE_NEXT_PARTITION], &entity->next_partition, err));
+    TRY(parse_quarantine(notes, entity, err));
     return parse_loading(notes, entity, err);
 }
 

@@ -121,6 +121,11 @@ static bool print_entity_notes(struct json_writer *writer, const struct model_en
         write_annotation(writer, model_entity_notes[ENTITY_NOTE_LOADING], entity->load_path);
         write_annotation(writer, model_entity_notes[ENTITY_NOTE_LOADING_SHA256], entity->load_sha256);
     }
+    if (entity->quarantine_path != NULL) {
+        write_annotation(writer, model_entity_notes[ENTITY_NOTE_QUARANTINE], entity->quarantine_path);
+        write_annotation(writer, model_entity_notes[ENTITY_NOTE_QUARANTINE_SHA256], entity->quarantine_sha256);
+        write_annotation_u64(writer, model_entity_notes[ENTITY_NOTE_QUARANTINE_ROWS], entity->quarantine_rows);
+    }
     json_end_array(writer);
     return true;
 }

@@ -25,6 +25,9 @@ const char *const model_entity_notes[ENTITY_NOTES] = {
     "lakefeed:nextPartition",
     "lakefeed:loading",
     "lakefeed:loadingSha256",
+    "lakefeed:quarantine",
+    "lakefeed:quarantineSha256",
+    "lakefeed:quarantineRows",
 };
 
 const char *const model_partition_notes[PARTITION_NOTES] = {

@@ -98,7 +98,7 @@ bool change_read(const void *bytes, size_t len, struct change *ret_change, size_
     uint8_t op = (uint8_t)at[CHANGE_OP_AT];
     uint8_t flags = (uint8_t)at[CHANGE_FLAGS_AT];
     if (size < CHANGE_KEY_AT || size > len || op > LF_OP_UPSERT ||
-        (flags & ~(CHANGE_PARTIAL | CHANGE_MOVED | CHANGE_REFERENCE)) != 0) {
+        (flags & ~(CHANGE_PARTIAL | CHANGE_MOVED | CHANGE_BAD | CHANGE_REPAIRED | CHANGE_REFERENCE)) != 0) {
         return false;
     }
     struct lf_slice rest = {at + CHANGE_KEY_LEN_AT, size - CHANGE_KEY_LEN_AT};

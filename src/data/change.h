@@ -7,7 +7,7 @@
  *   u64 token      offset of the transaction's token in the spool's token log
  *   u32 schema     version of the schema under which `row` was written
  *   u8 op          enum lf_op
- *   u8 flags       CHANGE_PARTIAL, CHANGE_MOVED, CHANGE_REFERENCE
+ *   u8 flags       see enum change_flag
  *   u16 key length, key
  *   u16 from length, from     only with CHANGE_MOVED: the key before
  *   row            the rest: row text, empty for a delete
@@ -27,6 +27,8 @@ enum change_flag {
     CHANGE_PARTIAL = 1, /* row has absent cells */
     /* The key changed: `from` is the old one. The feed also writes a delete of `from` with the same seq. */
     CHANGE_MOVED = 2,
+    CHANGE_BAD = 4,        /* the row cannot be taken: row is its note (bad_row.h), and the key has no row */
+    CHANGE_REPAIRED = 8,   /* bad text in it was replaced; only where rows of the source are sorted */
     CHANGE_REFERENCE = 128 /* inside a sorter only: row is a reference to a row that stands elsewhere in its file */
 };
 

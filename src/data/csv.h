@@ -20,8 +20,9 @@
 #define CSV_ABSENT '\x01'
 #define CSV_ROW_MAX ((size_t)8 << 20) /* bytes of a row, its LF included: readers take no more */
 
-/* Appends the canonical text of one cell (nothing for NULL, CSV_ABSENT for ABSENT). DATA, naming the column and the
- * start of the value, when the value does not fit its type: invalid UTF-8, U+0000, not a date, precision exceeded… */
+/* Appends the canonical text of one cell (nothing for NULL, CSV_ABSENT for ABSENT). DATA, naming the column and the start of
+ * the value, when the value does not fit its type: invalid UTF-8, U+0000, not a date, precision exceeded…; for REFUSED what
+ * the connector says. */
 bool csv_append_cell(struct buf *out, const struct lf_column *column, const struct lf_cell *cell,
                      struct lf_error *err) LF_MUST_CHECK;
 /* Appends the cells of a whole row, commas between them, no LF. LIMIT over CSV_ROW_MAX. *ret_absent: whether any cell

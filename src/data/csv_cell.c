@@ -52,10 +52,10 @@ const char *csv_check_text(struct lf_slice value, size_t *ret_quotes)
         if (!is_plain_word(n == WORD ? load_word(at) : short_word(at, n), &quotes)) {
             n = utf8_char_len(at, left);
             if (n == 0) {
-                return "is not valid UTF-8; declare the column as binary or repair the value";
+                return "is not valid UTF-8";
             }
             if (*at == '\0') {
-                return "contains the character U+0000, which no reader of the lake takes";
+                return "contains the character U+0000";
             }
             quotes += *at == '"';
         }
@@ -281,7 +281,8 @@ static bool append_value(struct buf *out, const struct lf_column *column, const 
     }
     if (cell->bytes.len > CSV_ROW_MAX) {
         return lf_error_set(err, LF_LIMIT, 0,
-                            "column %s: a value of %zu bytes is more than the %zu bytes that a row may have",
+                            "column %s: a value of %zu bytes is more than the %zu bytes that a row may have; leave the "
+                            "column out (exclude), or shorten the value",
                             column->name, cell->bytes.len, CSV_ROW_MAX);
     }
     if (csv_is_text(column->type)) {
@@ -311,6 +312,9 @@ bool csv_append_cell(struct buf *out, const struct lf_column *column, const stru
         append_byte(out, CSV_ABSENT);
         return true;
     }
+    if (cell->state == LF_CELL_REFUSED) {
+        return lf_error_set(err, cell->refusal->kind, 0, "%s", cell->refusal->reason);
+    }
     TRY(append_value(out, column, cell, err));
     return !out->overflow || buf_check(out, column->name, err);
 }
@@ -327,8 +331,11 @@ static bool append_cells(struct buf *out, const struct lf_schema *schema, const 
         TRY(csv_append_cell(out, &schema->columns[i], &cells[i], err));
         *ret_absent = *ret_absent || cells[i].state == LF_CELL_ABSENT;
         if (out->len - start >= CSV_ROW_MAX) {
-            return lf_error_set(err, LF_LIMIT, 0, "column %s: here the row exceeds the %zu bytes that a row may have",
-                                schema->columns[i].name, CSV_ROW_MAX);
+            return lf_error_set(
+                err, LF_LIMIT, 0,
+                "column %s: here the row exceeds the %zu bytes that a row may have; leave a large column out "
+                "(exclude), or shorten its value",
+                schema->columns[i].name, CSV_ROW_MAX);
         }
     }
     if (out->len == start) { /* readers skip blank lines, the row would be lost */

@@ -91,21 +91,25 @@ static void append_fixed(struct buf *out, enum lf_type type, const struct lf_cel
     }
 }
 
-/* Before a long value is copied. */
-static bool check_length(const struct lf_column *column, size_t len, struct lf_error *err)
+static bool refuse_long(const struct lf_column *column, struct lf_slice value, struct lf_error *err)
 {
-    if (len > 2 * KEY_MAX + 2) { /* CSV text doubles quotes and has two of its own */
-        return lf_error_set(err, LF_LIMIT, 0, "key column %s: a value of %zu bytes; a key may have %zu", column->name,
-                            len, KEY_MAX);
-    }
-    return true;
+    (void)csv_refuse(column, value,
+                     "makes the key of its row longer than 16384 bytes; shorten it, or leave the table out", err);
+    err->kind = LF_LIMIT;
+    return false;
+}
+
+/* Before a long value is copied. CSV text doubles quotes and has two of its own. */
+static bool check_length(const struct lf_column *column, struct lf_slice value, struct lf_error *err)
+{
+    return value.len <= 2 * KEY_MAX + 2 || refuse_long(column, value, err);
 }
 
 static bool append_from_raw_bytes(struct buf *out, const struct lf_column *column, struct lf_slice raw,
                                   struct lf_error *err)
 {
     size_t start = out->len;
-    TRY(check_length(column, raw.len, err));
+    TRY(check_length(column, raw, err));
     if (column->type == LF_TYPE_BINARY) {
         if (!base64_decode((const char *)raw.ptr + 1, raw.len - 2, out, err)) {
             return lf_error_wrap(err, "key column %s", column->name);
@@ -159,7 +163,7 @@ static bool append_from_cell(struct buf *out, const struct lf_column *column, co
     }
     const char *reason = NULL;
     if (csv_is_text(column->type) || column->type == LF_TYPE_BINARY) {
-        TRY(check_length(column, cell->bytes.len, err));
+        TRY(check_length(column, cell->bytes, err));
         reason = csv_is_text(column->type) ? csv_check_text(cell->bytes, NULL) : NULL;
         if (reason != NULL) {
             return csv_refuse(column, cell->bytes, reason, err);
@@ -180,12 +184,10 @@ static bool append_from_cell(struct buf *out, const struct lf_column *column, co
 
 /* ---- whole keys ---- */
 
-static bool check_key(struct buf *out, size_t start, struct lf_error *err)
+static bool check_key(struct buf *out, size_t start, const struct lf_column *column, struct lf_slice value,
+                      struct lf_error *err)
 {
-    if (out->len - start > KEY_MAX) {
-        return lf_error_set(err, LF_LIMIT, 0, "a key of more than %zu bytes", KEY_MAX);
-    }
-    return buf_check(out, "key", err);
+    return out->len - start > KEY_MAX ? refuse_long(column, value, err) : buf_check(out, "key", err);
 }
 
 /* From one of raw_cells (all of a row) and key_cells (of the key); the other is NULL. */
@@ -198,12 +200,16 @@ static bool append_columns(struct buf *out, const struct lf_schema *schema, cons
     }
     for (uint32_t i = 0; i < schema->nkey; i++) {
         const struct lf_column *column = &schema->columns[schema->key[i]];
+        bool text = csv_is_text(column->type) || column->type == LF_TYPE_BINARY;
+        struct lf_slice value = raw_cells != NULL ? raw_cells[schema->key[i]]
+                                : text            ? key_cells[i].bytes
+                                                  : slice_of_text("");
         if (raw_cells != NULL) {
-            TRY(append_from_raw(out, column, raw_cells[schema->key[i]], err));
+            TRY(append_from_raw(out, column, value, err));
         } else {
             TRY(append_from_cell(out, column, &key_cells[i], err));
         }
-        TRY(check_key(out, start, err));
+        TRY(check_key(out, start, column, value, err));
     }
     return true;
 }

@@ -12,6 +12,8 @@
 
 static const size_t memory_bytes_least = (size_t)64 << 10;
 static const size_t run_block_bytes = (size_t)16 << 10;
+static const size_t run_block_bytes_least = 4096;
+static const size_t hold_step_bytes = (size_t)64 << 10;
 
 struct cut_record {
     struct spool_cut cut;
@@ -22,6 +24,8 @@ struct cut_record {
 struct spool {
     pthread_mutex_t lock; /* over everything but the insides of sealed sorters that an iterator reads */
     struct sorter_options sorter_options;
+    struct budget *budget;     /* NULL: none */
+    struct budget_grant grant; /* of stock */
     struct run_file *file;
     struct token_log tokens;
     struct spool_slot **slots; /* by slot; NULL: never used */
@@ -56,6 +60,7 @@ struct spool *spool_new(const struct spool_options *options)
                                                     .file = spool->file,
                                                     .memory_bytes = options->memory_bytes,
                                                     .block_bytes = run_block_bytes};
+    spool->budget = options->budget;
     token_log_init(&spool->tokens, spool->file);
     return spool;
 }
@@ -73,6 +78,7 @@ void spool_free(struct spool **spool_ref)
     for (size_t i = 0; i < spool->ncuts; i++) {
         free(spool->cuts[i]);
     }
+    budget_give_back(&spool->grant);
     token_log_done(&spool->tokens);
     run_file_free(&spool->file);
     free(spool->slots);
@@ -126,11 +132,10 @@ static struct sorter *largest_sorter(const struct spool *spool)
     return largest;
 }
 
-/* Spills the largest sorters until `bytes` more are within the budget. Where iterators hold the rest, the budget
- * gives way. */
-static bool make_room(struct spool *spool, uint64_t bytes, struct lf_error *err)
+/* Spills the largest sorters until not more than `bytes` are left in memory. What iterators hold stays. */
+static bool spill_to(struct spool *spool, uint64_t bytes, struct lf_error *err)
 {
-    while (spool->spillable_bytes + bytes > spool->sorter_options.memory_bytes) {
+    while (spool->spillable_bytes > bytes) {
         struct sorter *largest = largest_sorter(spool);
         if (largest == NULL) {
             return true;
@@ -142,10 +147,78 @@ static bool make_room(struct spool *spool, uint64_t bytes, struct lf_error *err)
     return true;
 }
 
+/* Beyond this a spool holds more than others would like; SIZE_MAX while there is enough. */
+static size_t fair_bytes(const struct spool *spool)
+{
+    return spool->budget != NULL ? budget_fair_stock(spool->budget) : SIZE_MAX;
+}
+
+/* What may be held in memory now; asks for more when `bytes` do not fit. Steps grow with what is held, so that the
+ * ledger is asked seldom. */
+static uint64_t memory_limit(struct spool *spool, uint64_t bytes)
+{
+    uint64_t most = spool->sorter_options.memory_bytes;
+    if (spool->budget == NULL || bytes <= spool->grant.bytes) {
+        return spool->budget == NULL ? most : spool->grant.bytes;
+    }
+    uint64_t wanted = bytes + bytes / 4;
+    wanted = wanted < SPOOL_RIGHT_BYTES ? SPOOL_RIGHT_BYTES : wanted < most ? wanted : most;
+    budget_hold_stock(spool->budget, SPOOL_RIGHT_BYTES, (size_t)wanted, &spool->grant);
+    return spool->grant.bytes;
+}
+
+/* What is no longer held is another link's. */
+static void give_back(struct spool *spool)
+{
+    uint64_t needed = (spool->spillable_bytes + hold_step_bytes - 1) / hold_step_bytes * hold_step_bytes;
+    if (spool->budget != NULL && needed < spool->grant.bytes) {
+        budget_hold_stock(spool->budget, SPOOL_RIGHT_BYTES, (size_t)needed, &spool->grant);
+    }
+}
+
+/* Room for `bytes` more. Where iterators hold the rest, the limit gives way. */
+static bool make_room(struct spool *spool, uint64_t bytes, struct lf_error *err)
+{
+    uint64_t limit = memory_limit(spool, spool->spillable_bytes + bytes);
+    if (spool->spillable_bytes + bytes <= limit) {
+        return true;
+    }
+    TRY(spill_to(spool, limit > bytes ? limit - bytes : 0, err));
+    if (spool->grant.bytes > fair_bytes(spool)) {
+        give_back(spool);
+    }
+    return true;
+}
+
+void spool_yield(struct spool *spool)
+{
+    struct lf_error ignored; /* what cannot be put on disk stays where it is */
+    lock(spool);
+    size_t fair = fair_bytes(spool);
+    if (spool->grant.bytes > fair) {
+        (void)spill_to(spool, fair, &ignored);
+        give_back(spool);
+    }
+    unlock(spool);
+}
+
+/* While there is too little for all, sorters are made with small blocks too: a merge of runs takes SORTER_FAN_IN of
+ * them. They are still spilled by the spool alone. */
+static struct sorter_options current_options(const struct spool *spool)
+{
+    struct sorter_options options = spool->sorter_options;
+    size_t block = fair_bytes(spool) / SORTER_FAN_IN / 2;
+    if (block < options.block_bytes) {
+        options.block_bytes = block < run_block_bytes_least ? run_block_bytes_least : block;
+    }
+    return options;
+}
+
 static bool add_change(struct spool *spool, struct spool_slot *slot, const struct change *change, struct lf_error *err)
 {
     if (slot->open == NULL) {
-        slot->open = sorter_new(&spool->sorter_options);
+        const struct sorter_options options = current_options(spool);
+        slot->open = sorter_new(&options);
     }
     TRY(make_room(spool, sorter_growth_bytes(slot->open, change), err));
     uint64_t before = sorter_spillable_bytes(slot->open);
@@ -178,7 +251,11 @@ static void seal_slot(struct spool *spool, struct spool_slot *slot, uint64_t las
 {
     slot_seal(slot, last_seq);
     uint64_t before = slot_spillable_bytes(slot);
-    slot_merge_sealed(slot, &spool->sorter_options, spool->released_seq);
+    struct sorter_options options = current_options(spool);
+    size_t fair = fair_bytes(spool);
+    fair = fair < memory_bytes_least ? memory_bytes_least : fair;
+    options.memory_bytes = fair < options.memory_bytes ? fair : options.memory_bytes;
+    slot_merge_sealed(slot, &options, spool->released_seq);
     spool->spillable_bytes = spool->spillable_bytes - before + slot_spillable_bytes(slot);
 }
 
@@ -359,6 +436,7 @@ void spool_release(struct spool *spool, uint64_t up_to_seq)
     }
     if (count > 0) {
         release_cuts(spool, count);
+        give_back(spool);
     }
     unlock(spool);
 }
@@ -369,6 +447,7 @@ void spool_drop_slot(struct spool *spool, uint32_t slot_number)
     struct spool_slot *slot = find_slot(spool, slot_number);
     if (slot != NULL) {
         release_slot(spool, slot, UINT64_MAX);
+        give_back(spool);
     }
     unlock(spool);
 }
@@ -381,6 +460,7 @@ void spool_abandon_slot(struct spool *spool, uint32_t slot_number)
         release_slot(spool, slot, UINT64_MAX);
         spool->spillable_bytes -= slot->open == NULL ? 0 : sorter_spillable_bytes(slot->open);
         sorter_free(&slot->open);
+        give_back(spool);
     }
     unlock(spool);
 }

@@ -12,7 +12,8 @@
  *
  * Memory: an entity without changes costs nothing, one with changes at least about 600 bytes in each generation. When
  * arenas and indexes of all generations together would pass memory_bytes, the largest is spilled, sealed ones too
- * unless an iterator is open on them. All runs, large rows and tokens share one file, so one descriptor.
+ * unless an iterator is open on them. All runs, large rows and tokens share one file, so one descriptor. With a ledger
+ * the bound is what that grants: SPOOL_RIGHT_BYTES always, more as long as there is some; what is released goes back.
  *
  * Generations that pile up (runs that fail): of SPOOL_MERGE_AT small neighbours of one entity a cut makes one, so their
  * number grows with the logarithm of the cuts. That is not visible: what was released never comes out again.
@@ -23,6 +24,7 @@
 #ifndef DATA_SPOOL_H
 #define DATA_SPOOL_H
 
+#include "base/budget.h"
 #include "data/change.h"
 #include "data/schema.h"
 #include "data/sorter.h"
@@ -30,11 +32,13 @@
 
 #define SPOOL_SLOTS_MAX (1u << 20)
 #define SPOOL_MERGE_AT 8u
+#define SPOOL_RIGHT_BYTES ((size_t)64 << 10)
 
 struct spool;
 
 struct spool_options {
     const char *folder;      /* for runs; borrowed */
+    struct budget *budget;   /* borrowed; NULL: memory_bytes is the spool's own */
     size_t memory_bytes;     /* of all generations together, before the largest sorters are spilled; ≥ 64 KiB */
     uint64_t max_disk_bytes; /* LIMIT beyond it; 0: none */
 };
@@ -80,6 +84,9 @@ bool spool_last_cut(const struct spool *spool, struct spool_cut *ret_cut);
 uint64_t spool_open_changes(const struct spool *spool);
 uint64_t spool_disk_bytes(const struct spool *spool);
 uint64_t spool_memory_bytes(const struct spool *spool);
+/* Where other links were refused memory: puts on disk what goes beyond a fair share, as far as the disk takes it. From
+ * the thread that adds, when it has nothing else to do. */
+void spool_yield(struct spool *spool);
 
 /* All sealed changes of an entity, by (key, seq). Closed before they are released or dropped. */
 bool spool_open_iterator(struct spool *spool, uint32_t slot, struct sorter_iterator **ret_iterator,

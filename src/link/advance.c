@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MERGE_BYTES_LEAST ((size_t)512 << 10)
+#define MERGE_BYTES_WANTED ((size_t)2 << 20)
+
 /* What the events of the cut, the loader and the operator demand. */
 struct demand {
     const char *fault;  /* freeze */
@@ -63,6 +66,7 @@ static void drop_load(struct advance *advance)
 {
     model_load_free(&advance->model->load);
     forget_load_list(advance->model);
+    listing_set_loading(advance, &(struct quarantine_list){0});
     entity_drop_chunks(advance->link, advance->entity);
 }
 
@@ -80,6 +84,8 @@ static void freeze(struct advance *advance, const char *reason)
     struct model_entity *model = advance->model;
     CLEANUP(text_free) char *text = utf8_copy(reason);
     if (model->state == MODEL_ERROR && model->reason != NULL && strcmp(model->reason, text) == 0) {
+        /* Tried again in vain. Without a commit the same change would come again at the next try, and the one after it. */
+        advance->changed = advance->changed || advance->entity->reload_reason != NULL;
         return;
     }
     stand_still(advance);
@@ -88,6 +94,9 @@ static void freeze(struct advance *advance, const char *reason)
     set_reason(model, reason);
     advance->changed = true;
     link_log(advance->link, model->name, EVENT_entity_frozen, (struct log_field[]){LOG_TEXT("reason", reason), {0}});
+    struct lf_error err = {0};
+    (void)lf_error_set(&err, LF_DATA, 0, "%s", text);
+    link_tell_failure(advance->link, "entity", model->name, &err);
 }
 
 static bool is_entity_kind(enum lf_error_kind kind)
@@ -103,6 +112,11 @@ static bool begin_load(struct advance *advance, const char *reason, struct lf_er
     struct model_load *load = NULL;
     stand_still(advance);
     drop_load(advance);
+    if (model->quarantine == NULL) {
+        set_text(&model->quarantine_path, NULL); /* of a file that is lost */
+        model->quarantine_sha256[0] = '\0';
+        model->quarantine_rows = 0;
+    }
     if (!loader_plan(advance->link, entity, entity_schema(entity), &model->shape, &load, err)) {
         if (!is_entity_kind(err->kind)) {
             return false;
@@ -127,13 +141,31 @@ static bool begin_load(struct advance *advance, const char *reason, struct lf_er
 
 /* ---- merging ---- */
 
+/* Moves with absent cells are sorted; otherwise there are only blocks of a fixed size. */
+static bool take_memory(const struct advance *advance, bool has_partial_moves, struct budget_grant *ret_grant,
+                        struct lf_error *err)
+{
+    struct link *link = advance->link;
+    const struct budget_wish wish = {
+        .work = BUDGET_MERGE,
+        .least = MERGE_BYTES_LEAST,
+        .wanted = has_partial_moves ? link->options.memory_bytes / 4 : MERGE_BYTES_WANTED,
+        .cancelled = link_cancelled,
+        .context = link,
+    };
+    return budget_take_work(link->budget, &wish, ret_grant, err);
+}
+
 static bool merge(struct advance *advance, struct merge_range *ranges, size_t nranges, uint32_t *next_partition,
                   struct lf_error *err)
 {
     struct link *link = advance->link;
     struct entity *entity = advance->entity;
     atomic_uint next = *next_partition;
+    bool has_partial_moves = entity->partial_move_seq > link->committed_seq;
     struct partition_target target = loader_target(link, entity, &next);
+    CLEANUP(budget_give_back) struct budget_grant grant = {0};
+    TRY(take_memory(advance, has_partial_moves, &grant, err));
     struct merge_options options = {
         .target = &target,
         .spool = link->spool,
@@ -141,12 +173,13 @@ static bool merge(struct advance *advance, struct merge_range *ranges, size_t nr
         .schema = entity_schema(entity),
         .versions = (const struct schema *const *)entity->versions,
         .nversions = entity->nversions,
-        .has_partial_moves = entity->partial_move_seq > link->committed_seq,
+        .bad_row = entity->policy.intake.bad_row,
+        .has_partial_moves = has_partial_moves,
         .covers = link->ops->covers,
         .cancelled = link_cancelled,
         .cancel_context = link,
         .folder = link->options.scratch_folder,
-        .memory_bytes = link->options.memory_bytes / 4,
+        .memory_bytes = grant.bytes,
     };
     bool ok = merge_entity(&options, ranges, nranges, &advance->stats, err);
     *next_partition = next;
@@ -198,15 +231,21 @@ static void take_shape(struct model_shape *shape, const struct schema *schema)
     *shape = next;
 }
 
-/* The entity's own trouble in a merge: lost or altered files are read again from the source, rows that fit nowhere freeze. */
+/* The entity's own trouble in a merge: lost or altered files are read again from the source, unless the policy is to freeze;
+ * rows that fit nowhere freeze. */
 static bool judge_failure(struct advance *advance, struct lf_error *err)
 {
     if (!is_entity_kind(err->kind)) {
         return false;
     }
     CLEANUP(text_free) char *reason = text_copy(err->msg);
-    if (err->kind == LF_DATA || err->kind == LF_NOT_FOUND) {
+    bool lost = err->kind == LF_DATA || err->kind == LF_NOT_FOUND;
+    if (lost && !advance->entity->policy.freeze_on_lost_file) {
         return begin_load(advance, reason, err);
+    }
+    if (lost) {
+        CLEANUP(text_free) char *problem = reason;
+        reason = files_freeze_reason(advance->model->name, problem);
     }
     freeze(advance, reason);
     return true;
@@ -229,6 +268,10 @@ static bool advance_settled(struct advance *advance, const struct demand *demand
                                 .schema = old,
                                 .partitions = model->partitions,
                                 .npartitions = model->npartitions};
+    if (model->quarantine != NULL) {
+        range.bad = model->quarantine->settled.rows;
+        range.nbad = model->quarantine->settled.count;
+    }
     if (!merge(advance, &range, 1, &model->next_partition, err)) {
         return judge_failure(advance, err);
     }
@@ -238,6 +281,8 @@ static bool advance_settled(struct advance *advance, const struct demand *demand
     note_new(link, &range);
     advance->changed = advance->changed || range.changed || reshaped;
     take_output(&range, &model->partitions, &model->npartitions);
+    listing_set_settled(advance, &range.bad_out);
+    quarantine_list_done(&range.bad_out);
     if (reshaped) {
         take_shape(&model->shape, now);
         link_log(link, model->name, EVENT_schema_changed,
@@ -273,6 +318,7 @@ static void fill_range(const struct advance *advance, const struct model_load *l
         .partitions = chunk->partitions,
         .npartitions = chunk->npartitions,
     };
+    listing_of_chunk(advance->model, index, range);
     if (fresh != NULL) {
         range->read = true;
         range->base_seq = fresh->base_seq;
@@ -280,6 +326,8 @@ static void fill_range(const struct advance *advance, const struct model_load *l
         range->schema = fresh->schema;
         range->partitions = fresh->result.partitions;
         range->npartitions = fresh->result.npartitions;
+        range->bad = fresh->result.bad.rows;
+        range->nbad = fresh->result.bad.count;
     }
 }
 
@@ -321,6 +369,16 @@ static bool take_chunk(struct advance *advance, size_t index, struct merge_range
            advance->link->ops->passed(model_bytes_slice(&chunk->asof), advance->cut->cursor, &chunk->passed, err);
 }
 
+/* Nobody will name what the merge has written. */
+static void forget_outputs(struct link *link, const struct merge_range *range)
+{
+    for (size_t i = 0; i < range->nout; i++) {
+        if (!has_path(range->partitions, range->npartitions, range->out[i].path)) {
+            committer_forget(link->committer, range->out[i].path);
+        }
+    }
+}
+
 static bool merge_chunks(struct advance *advance, struct lf_error *err)
 {
     struct model_load *load = advance->model->load;
@@ -331,7 +389,11 @@ static bool merge_chunks(struct advance *advance, struct lf_error *err)
     if (load->next_partition < advance->entity->next_partition) {
         load->next_partition = advance->entity->next_partition;
     }
-    bool ok = merge(advance, ranges, load->nchunks, &load->next_partition, err);
+    bool merged = merge(advance, ranges, load->nchunks, &load->next_partition, err);
+    bool ok = merged && listing_take_chunks(advance, ranges, load->nchunks, err);
+    for (size_t i = 0; merged && !ok && i < load->nchunks; i++) {
+        forget_outputs(advance->link, &ranges[i]);
+    }
     for (size_t i = 0; ok && i < load->nchunks; i++) {
         ok = take_chunk(advance, i, &ranges[i], err);
     }
@@ -376,6 +438,7 @@ static void complete(struct advance *advance)
     struct model_entity *model = advance->model;
     struct model_load *load = model->load;
     move_partitions(model);
+    listing_complete(advance);
     set_text(&model->load_id, load->load_id);
     forget_load_list(model);
     set_reason(model, NULL);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "link/internal.h"
 
+#include "base/nearest.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -144,6 +146,19 @@ static struct found *find_configured(struct search *search, const struct link_en
     return old == NULL ? found : find_id(search, &old->table_id);
 }
 
+static bool refuse_unknown(const struct search *search, const char *table, struct lf_error *err)
+{
+    struct nearest nearest = nearest_to(table);
+    for (size_t i = 0; i < search->nfound; i++) {
+        nearest_offer(&nearest, search->found[i].table.name);
+    }
+    if (nearest.name != NULL) {
+        return lf_error_set(err, LF_CONFIG, 0, "there is no table %s in the source; did you mean %s?", table,
+                            nearest.name);
+    }
+    return lf_error_set(err, LF_CONFIG, 0, "there is no table %s in the source; correct the list of entities", table);
+}
+
 static bool choose_configured(struct search *search, struct lf_error *err)
 {
     const struct link_options *options = &search->link->options;
@@ -154,8 +169,7 @@ static bool choose_configured(struct search *search, struct lf_error *err)
             continue; /* it was dropped: stands frozen */
         }
         if (found == NULL) {
-            return lf_error_set(err, LF_CONFIG, 0, "there is no table %s in the source; correct the list of entities",
-                                name);
+            return refuse_unknown(search, name, err);
         }
         if (found->table.refusal != NULL) {
             return lf_error_set(err, LF_CONFIG, 0, "table %s cannot be replicated: %s", name, found->table.refusal);
@@ -184,7 +198,11 @@ static bool choose_all(struct search *search, struct lf_error *err)
     }
     return chosen > 0 || committer_head(search->link->committer) != NULL ||
            lf_error_set(err, LF_CONFIG, 0,
-                        "the source has no table that can be replicated; a table needs a primary key");
+                        "the source has no table that can be replicated; a table needs a PRIMARY KEY%s%.200s%s",
+                        search->nfound > 0 ? " (" : "", search->nfound > 0 ? search->found[0].table.name : "",
+                        search->nfound == 0   ? ""
+                        : search->nfound == 1 ? " has none that can be used)"
+                                              : " and others have none that can be used)");
 }
 
 static bool choose(struct search *search, struct lf_error *err)
@@ -330,17 +348,39 @@ static uint32_t newest_version(const struct model_entity *old)
     return old->load != NULL && old->load->shape.version > version ? old->load->shape.version : version;
 }
 
-/* Why an entity of the head has to be loaded again at start; NULL: it goes on. */
-static const char *restart_reason(const struct model_entity *old, const struct lf_table *table)
+static bool is_recreated(const struct model_entity *old, const struct lf_table *table)
 {
     const struct model_bytes *id = old->load != NULL ? &old->load->table_id : &old->table_id;
-    if (!slice_equal(model_bytes_slice(id), table->id)) {
-        return "the table was dropped and created again";
-    }
+    return !slice_equal(model_bytes_slice(id), table->id);
+}
+
+/* Why an entity of the head, whose table is the same, has to be loaded again at start; NULL: it goes on. */
+static const char *restart_reason(const struct model_entity *old)
+{
     if (old->state == MODEL_ERROR) {
         return "it stood frozen; tried again";
     }
-    return old->load_path != NULL && old->load == NULL ? "its load list could not be read" : NULL;
+    if (old->load_path != NULL && old->load == NULL) {
+        return "its load list could not be read";
+    }
+    return old->quarantine_path != NULL && old->quarantine == NULL ? "its quarantine file could not be read" : NULL;
+}
+
+static struct link_policy policy_of(const struct link *link, const char *table, const char *entity)
+{
+    const struct link_options *options = &link->options;
+    for (size_t i = 0; i < options->nentities; i++) {
+        if (strcmp(options->entities[i].table, table) == 0) {
+            return options->entities[i].policy;
+        }
+    }
+    for (size_t i = 0; i < options->nentities; i++) { /* the table has another name by now */
+        const struct model_entity *old = head_entity_configured(link, &options->entities[i]);
+        if (old != NULL && strcmp(old->name, entity) == 0) {
+            return options->entities[i].policy;
+        }
+    }
+    return options->policy;
 }
 
 static bool start_versions(struct entity *entity, const struct found *found, const struct model_entity *old,
@@ -365,6 +405,31 @@ static bool is_resynced(const struct link *link, const char *name)
     return named && link->commits == 0;
 }
 
+/* What stands in the lake goes on, is loaded again, or stays frozen while a file is lost, unless somebody asks for a load. */
+static bool judge_old(struct link *link, struct entity *entity, const struct model_entity *old,
+                      const struct lf_table *table, struct lf_error *err)
+{
+    CLEANUP(text_free) char *problem = NULL;
+    if (is_resynced(link, entity->name)) {
+        entity->reload_reason = text_copy("resync was asked for");
+        return true;
+    }
+    if (is_recreated(old, table)) {
+        entity->reload_reason = text_copy("the table was dropped and created again");
+        return true;
+    }
+    const char *reason = restart_reason(old);
+    if (reason != NULL && entity->policy.freeze_on_lost_file) {
+        TRY(files_find_lost(link, old, old->reason, &problem, err));
+    }
+    if (problem != NULL) {
+        entity->fault_reason = files_freeze_reason(entity->name, problem);
+    } else {
+        entity->reload_reason = text_copy(reason);
+    }
+    return true;
+}
+
 static bool make_entity(struct search *search, const struct found *found, struct lf_error *err)
 {
     struct link *link = search->link;
@@ -374,11 +439,10 @@ static bool make_entity(struct search *search, const struct found *found, struct
     struct entity *entity = entity_new(buf_text(&name), &found->table);
     add_entity(link, entity);
     entity->followed = true;
-    const char *reason = old == NULL ? NULL : restart_reason(old, &found->table);
-    if (old != NULL && is_resynced(link, entity->name)) {
-        reason = "resync was asked for";
+    entity->policy = policy_of(link, found->table.name, entity->name);
+    if (old != NULL) {
+        TRY(judge_old(link, entity, old, &found->table, err));
     }
-    entity->reload_reason = text_copy(reason);
     return start_versions(entity, found, old, err);
 }
 
@@ -428,7 +492,9 @@ static bool check_resync_names(const struct link *link, struct lf_error *err)
 {
     for (size_t i = 0; i < link->options.nresync; i++) {
         if (!is_made(link, link->options.resync[i])) {
-            return lf_error_set(err, LF_CONFIG, 0, "there is no entity %s in this link", link->options.resync[i]);
+            return lf_error_set(err, LF_CONFIG, 0,
+                                "there is no entity %s in this link; lakefeed status shows their names",
+                                link->options.resync[i]);
         }
     }
     return true;

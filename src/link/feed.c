@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "link/internal.h"
 
-#include "data/csv.h"
 #include "data/key.h"
 
 #include <assert.h>
@@ -49,12 +48,14 @@ static bool add_fault(struct link *link, struct entity *entity, const struct lf_
 static bool encode_key(struct entity *entity, const struct lf_cell *key_cells, struct buf *out, struct lf_error *err)
 {
     buf_reset(out);
-    return key_append_from_cells(out, &entity_schema(entity)->lf, key_cells, err);
+    return key_append_from_cells(out, &entity_schema(entity)->lf, key_cells, err) ||
+           lf_error_wrap(err, "table %s", entity->table);
 }
 
-static bool encode_row(struct link *link, struct entity *entity, const struct lf_event *event, bool *ret_absent,
+static bool encode_row(struct link *link, struct entity *entity, const struct lf_event *event, struct intake *ret,
                        struct lf_error *err)
 {
+    struct feed *feed = &link->feed;
     const struct lf_schema *schema = &entity_schema(entity)->lf;
     for (uint32_t i = 0; i < entity->nplace; i++) {
         entity->cells[entity->place[i]] = event->cells[i];
@@ -62,10 +63,11 @@ static bool encode_row(struct link *link, struct entity *entity, const struct lf
     for (uint32_t i = 0; i < schema->nkey; i++) {
         entity->key_cells[i] = entity->cells[schema->key[i]];
     }
-    TRY(encode_key(entity, entity->key_cells, &link->feed.key, err));
-    buf_reset(&link->feed.row);
-    *ret_absent = false;
-    return event->op == LF_OP_DELETE || csv_append_row(&link->feed.row, schema, entity->cells, ret_absent, err);
+    TRY(encode_key(entity, entity->key_cells, &feed->key, err));
+    buf_reset(&feed->row);
+    *ret = (struct intake){0};
+    return event->op == LF_OP_DELETE || intake_row(&entity->policy.intake, entity->table, schema, entity->cells,
+                                                   buf_slice(&feed->key), &feed->row, ret, err);
 }
 
 /* A transaction that does not fit cannot be cut: what it brings of this entity is given up, and the entity read again. */
@@ -94,7 +96,7 @@ static bool add_move(struct link *link, struct entity *entity, struct change *ch
         .token = change->token,
         .schema_version = change->schema_version,
         .op = LF_OP_DELETE,
-        .flags = change->flags,
+        .flags = change->flags & (uint8_t)~CHANGE_BAD,
         .key = change->from,
         .from = change->key,
     };
@@ -104,17 +106,26 @@ static bool add_move(struct link *link, struct entity *entity, struct change *ch
     return store(link, entity, &leave, err);
 }
 
+/* The key of a delete is over the limit. No insert of such a key was ever taken, so the lake has no such row. */
+static bool is_of_no_row(const struct lf_event *event, const struct lf_error *err)
+{
+    return event->op == LF_OP_DELETE && err->kind == LF_LIMIT;
+}
+
 static bool add_row(struct link *link, struct entity *entity, const struct lf_event *event, struct lf_error *err)
 {
     struct feed *feed = &link->feed;
-    bool absent = false, moved = false;
-    bool ok = encode_row(link, entity, event, &absent, err);
+    struct intake intake;
+    bool moved = false;
+    bool ok = encode_row(link, entity, event, &intake, err);
     if (ok && event->old_key != NULL) {
         ok = encode_key(entity, event->old_key, &feed->from, err);
         moved = ok && !slice_equal(buf_slice(&feed->from), buf_slice(&feed->key));
     }
+    if (!ok && is_of_no_row(event, err)) {
+        return true;
+    }
     if (!ok) {
-        lf_error_wrap(err, "table %s", entity->table);
         return is_entity_kind(err->kind) && add_fault(link, entity, err);
     }
     struct change change = {
@@ -122,10 +133,13 @@ static bool add_row(struct link *link, struct entity *entity, const struct lf_ev
         .token = feed->token,
         .schema_version = entity_schema(entity)->version,
         .op = event->op,
-        .flags = absent ? CHANGE_PARTIAL : 0,
+        .flags = intake.bad      ? CHANGE_BAD
+                 : intake.absent ? CHANGE_PARTIAL
+                                 : 0,
         .key = buf_slice(&feed->key),
         .row = buf_slice(&feed->row),
     };
+    entity->repaired += intake.repaired ? 1 : 0;
     TRY(!moved || add_move(link, entity, &change, err));
     return store(link, entity, &change, err);
 }

@@ -3,6 +3,7 @@
  * What the files of this folder share: the link, its entities, and the stream's state. Read with docs/architecture.md.
  *
  *   open.c      from nothing to a stream after the committed cursor
+ *   files.c     files of the head that are lost
  *   entities.c  which tables, under which names
  *   entity.c    one entity: schema versions, shapes, chunks at hand
  *   feed.c      events of the connector to records in the spool, cuts
@@ -10,6 +11,7 @@
  *   loader.c    chunks read, on several threads
  *   snapshot.c  one snapshot: cut → entities → commit → acknowledgement → collection
  *   advance.c   what one snapshot does to one entity
+ *   listing.c   its quarantine
  *   run.c       the two ways to drive it all
  */
 #ifndef LINK_INTERNAL_H
@@ -41,6 +43,7 @@ struct entity {
     uint32_t slot; /* in the spool, and index in the tables of the stream */
     bool followed; /* part of the stream; else it stands frozen until a restart finds its table again */
     int64_t estimated_rows;
+    struct link_policy policy;
     struct schema **versions; /* in the lake's layout; the last one is what the feed writes */
     size_t nversions, versions_size;
 
@@ -50,6 +53,7 @@ struct entity {
     struct lf_cell *cells, *key_cells;
     bool muted; /* after a fault, or a transaction that did not fit: rows are of no use until a load begins */
     uint64_t partial_move_seq; /* of the last key change with absent cells */
+    uint64_t repaired;         /* rows in which bad text was replaced since the last commit */
 
     /* the next snapshot */
     char *reload_reason; /* begin a load; set at start or by an operator */
@@ -80,6 +84,7 @@ struct paths {
 
 struct link {
     struct link_options options;
+    struct budget *budget, *own_budget; /* the second is NULL where links share one */
     struct log_where where;
     char *run_id;
     struct committer *committer;
@@ -102,7 +107,7 @@ struct link {
     uint64_t commits;
     struct paths new_paths; /* written by the snapshot in progress: forgotten if it fails */
     struct paths old_paths; /* chunk files that it wrote anew: forgotten if it succeeds */
-    atomic_bool stopped;
+    atomic_bool stopped, requested;
     pthread_mutex_t sessions; /* guards the session pointers against link_stop */
 };
 
@@ -110,6 +115,8 @@ bool link_cancelled(void *link);
 bool link_check_stopped(const struct link *link, struct lf_error *err) LF_MUST_CHECK;
 int64_t link_monotonic_ms(const struct link *link);
 void link_log(const struct link *link, const char *entity, enum log_event event, const struct log_field *fields);
+/* To the observer. */
+void link_tell_failure(struct link *link, const char *phase, const char *entity, const struct lf_error *err);
 
 void paths_add(struct paths *paths, const char *path);
 void paths_clear(struct paths *paths);
@@ -118,6 +125,17 @@ void paths_forget(struct link *link, struct paths *paths);
 
 /* open.c */
 bool link_open_session(struct link *link, struct lf_session **session, struct lf_error *err) LF_MUST_CHECK;
+void link_close_session(struct link *link, struct lf_session **session); /* sets it to NULL; NULL is allowed */
+
+/* files.c */
+/* The first file of the entity that is missing or not what was committed, as a sentence; NULL: none. By size, and the one that
+ * the text `suspect` (may be NULL) names by its hash, too. */
+bool files_find_lost(struct link *link, const struct model_entity *model, const char *suspect, char **ret_problem,
+                     struct lf_error *err) LF_MUST_CHECK;
+/* Entities with lost files are to be loaded again, or frozen. */
+bool files_check(struct link *link, struct lf_error *err) LF_MUST_CHECK;
+/* Why the entity stands still, and the way out. The caller's to free. */
+char *files_freeze_reason(const char *entity, const char *problem);
 
 /* entities.c: fills link->entities from the source, the configuration and the head. CONFIG: a table that does not exist, is
  * refused or not tracked. */
@@ -156,6 +174,7 @@ bool loader_session(struct link *link, size_t index, struct lf_error *err) LF_MU
 /* Reads some chunks, on several threads when the options allow. *ret_any: at least one is at hand now. */
 bool loader_step(struct link *link, bool *ret_any, struct lf_error *err) LF_MUST_CHECK;
 bool loader_has_work(struct link *link);
+void loader_close_sessions(struct link *link);
 
 /* plan.c */
 /* A new load of the entity with chunks planned by the source. */
@@ -174,6 +193,19 @@ struct advance {
     struct merge_stats stats;
 };
 bool advance_entity(struct advance *advance, struct lf_error *err) LF_MUST_CHECK;
+
+/* listing.c: the quarantine of the coming model's entity. */
+/* The rows that the partitions of an unread, read or fresh chunk leave out. */
+void listing_of_chunk(const struct model_entity *model, size_t chunk, struct merge_range *range);
+/* Takes a list in place of the settled one, or of the load's. */
+void listing_set_settled(struct advance *advance, struct quarantine_list *list);
+void listing_set_loading(struct advance *advance, struct quarantine_list *list);
+/* What the merge of all chunks has left out. */
+bool listing_take_chunks(struct advance *advance, const struct merge_range *ranges, size_t nranges,
+                         struct lf_error *err) LF_MUST_CHECK;
+void listing_complete(struct advance *advance); /* the load's rows are the partitions' rows now */
+/* Tells the log of the commit's rows that were left out or repaired. */
+void listing_report(struct link *link);
 
 /* snapshot.c */
 /* Cuts, merges, commits, acknowledges, collects. *ret_committed false: nothing had changed. */

@@ -7,10 +7,19 @@
 #define LOAD_ROUND_MS 5000
 #define LOAD_DELAY_MIN_MS 250
 #define LOAD_DELAY_MAX_MS 30000
+#define LOAD_BYTES_LEAST ((size_t)512 << 10)
+#define LOAD_STACK_BYTES ((size_t)1 << 20)
 
 bool loader_session(struct link *link, size_t index, struct lf_error *err)
 {
     return link->load_sessions[index] != NULL || link_open_session(link, &link->load_sessions[index], err);
+}
+
+void loader_close_sessions(struct link *link)
+{
+    for (size_t i = 0; i < LOAD_THREADS_MAX; i++) {
+        link_close_session(link, &link->load_sessions[i]);
+    }
 }
 
 static void next_path(void *context, const char *entity, uint32_t partition, struct buf *out)
@@ -109,7 +118,7 @@ static void reading_progress(void *context, uint64_t rows)
     pthread_mutex_unlock(&link->observing);
 }
 
-static void read_chunk(struct reading *reading, size_t thread)
+static void read_chunk(struct reading *reading, size_t thread, size_t memory_bytes)
 {
     struct link *link = reading->link;
     struct entity *entity = reading->entity;
@@ -122,10 +131,11 @@ static void read_chunk(struct reading *reading, size_t thread)
         .table = entity->table,
         .table_id = model_bytes_slice(&entity->table_id),
         .schema = entity_schema(entity),
+        .intake = entity->policy.intake,
         .lo = model_bytes_slice(&chunk->first_key),
         .hi = last ? slice_none() : model_bytes_slice(&chunk[1].first_key),
         .folder = link->options.scratch_folder,
-        .memory_bytes = link->options.memory_bytes / 4 / LOAD_THREADS_MAX,
+        .memory_bytes = memory_bytes,
         .cancelled = reading_cancelled,
         .progress = reading_progress,
         .context = reading,
@@ -151,28 +161,65 @@ struct hand {
     size_t thread;
 };
 
+/* The link's own thread waits for memory, the others only help where there is some. */
+static bool take_memory(const struct hand *hand, struct budget_grant *ret_grant, struct lf_error *err)
+{
+    struct link *link = hand->crew->link;
+    const struct budget_wish wish = {
+        .work = BUDGET_LOAD,
+        .least = LOAD_BYTES_LEAST,
+        .wanted = link->options.memory_bytes / BUDGET_LOAD_SHARE / LOAD_THREADS_MAX,
+        .cancelled = link_cancelled,
+        .context = link,
+    };
+    return hand->thread == 0 ? budget_take_work(link->budget, &wish, ret_grant, err)
+                             : budget_try_work(link->budget, &wish, ret_grant);
+}
+
+/* False: there is nothing left to read, or no memory to help with. */
+static bool take_reading(const struct hand *hand)
+{
+    struct crew *crew = hand->crew;
+    CLEANUP(budget_give_back) struct budget_grant grant = {0};
+    struct lf_error err = {0};
+    if (atomic_load(&crew->next) >= crew->count || (!take_memory(hand, &grant, &err) && hand->thread > 0)) {
+        return false;
+    }
+    size_t i = atomic_fetch_add(&crew->next, 1);
+    if (i >= crew->count) {
+        return false;
+    }
+    struct reading *reading = &crew->readings[i];
+    reading->taken = true;
+    if (grant.budget == NULL) {
+        reading->err = err;
+        return false;
+    }
+    read_chunk(reading, hand->thread, grant.bytes);
+    return true;
+}
+
 static void *take_readings(void *context)
 {
     const struct hand *hand = context;
-    struct crew *crew = hand->crew;
-    do {
-        size_t i = atomic_fetch_add(&crew->next, 1);
-        if (i >= crew->count) {
-            break;
-        }
-        crew->readings[i].taken = true;
-        read_chunk(&crew->readings[i], hand->thread);
-    } while (crew->parallel && link_monotonic_ms(crew->link) < crew->until_ms);
+    const struct crew *crew = hand->crew;
+    bool more = true;
+    while (more) {
+        more = take_reading(hand) && crew->parallel && link_monotonic_ms(crew->link) < crew->until_ms;
+    }
     return NULL;
 }
 
 static void work(struct crew *crew, size_t threads)
 {
     pthread_t others[LOAD_THREADS_MAX];
+    pthread_attr_t small;
     struct hand hands[LOAD_THREADS_MAX] = {{.crew = crew}};
+    pthread_attr_init(&small);
+    pthread_attr_setstacksize(&small, LOAD_STACK_BYTES);
     for (size_t i = 0; i < threads; i++) {
         hands[i] = (struct hand){.crew = crew, .thread = i};
-        if (i > 0 && pthread_create(&others[i], NULL, take_readings, &hands[i]) != 0) {
+        if (i > 0 && pthread_create(&others[i], &small, take_readings, &hands[i]) != 0) {
             threads = i; /* fewer hands do the same work */
         }
     }
@@ -180,6 +227,17 @@ static void work(struct crew *crew, size_t threads)
     for (size_t i = 1; i < threads; i++) {
         (void)pthread_join(others[i], NULL);
     }
+    pthread_attr_destroy(&small);
+}
+
+/* No more than the chunks, and the link's own alone while other links wait for memory. */
+static size_t choose_threads(const struct link *link, size_t chunks)
+{
+    size_t threads = link->options.load_threads > LOAD_THREADS_MAX ? LOAD_THREADS_MAX : link->options.load_threads;
+    if (threads == 0 || (threads > 1 && budget_look(link->budget).waiting > 0)) {
+        threads = 1;
+    }
+    return threads < chunks ? threads : chunks;
 }
 
 /* ---- what came of it ---- */
@@ -188,6 +246,7 @@ static void keep_chunk(struct link *link, const struct reading *reading)
 {
     struct entity *entity = reading->entity;
     mem_grow(&entity->chunks, &entity->chunks_size, entity->nchunks + 1, sizeof *entity->chunks);
+    entity->repaired += reading->result.repaired;
     uint64_t base_seq = link->committed_seq;
 #ifdef LAKEFEED_MUTANT_asof_position
     base_seq = link->feed.seq;
@@ -207,6 +266,7 @@ static void wait_longer(struct link *link, const struct entity *entity, const st
     struct log_where where = link->where;
     where.entity = entity->name;
     log_failure(link->options.log, &where, EVENT_source_waiting, err);
+    link_tell_failure(link, "load", where.entity, err);
     link->load_delay_ms = link->load_delay_ms == 0 ? LOAD_DELAY_MIN_MS : link->load_delay_ms * 2;
     link->load_delay_ms = link->load_delay_ms > LOAD_DELAY_MAX_MS ? LOAD_DELAY_MAX_MS : link->load_delay_ms;
     link->load_again_ms = link_monotonic_ms(link) + link->load_delay_ms;
@@ -255,14 +315,17 @@ static bool take_results(struct link *link, const struct crew *crew, bool *ret_a
 bool loader_step(struct link *link, bool *ret_any, struct lf_error *err)
 {
     struct reading readings[LOAD_ROUND];
-    size_t threads = link->options.load_threads > LOAD_THREADS_MAX ? LOAD_THREADS_MAX : link->options.load_threads;
     struct crew crew = {.link = link, .readings = readings, .until_ms = link_monotonic_ms(link) + LOAD_ROUND_MS};
     *ret_any = false;
     if (link_monotonic_ms(link) < link->load_again_ms) {
         return true;
     }
     crew.count = find_unread(link, readings, LOAD_ROUND);
-    threads = threads > crew.count ? crew.count : threads > 0 ? threads : crew.count > 0 ? 1 : 0;
+    if (crew.count == 0) {
+        loader_close_sessions(link);
+        return true;
+    }
+    size_t threads = choose_threads(link, crew.count);
     crew.parallel = threads > 1;
     for (size_t i = 0; i < threads; i++) {
         TRY(loader_session(link, i, err));
@@ -273,8 +336,6 @@ bool loader_step(struct link *link, bool *ret_any, struct lf_error *err)
             entity->next_partition = readings[i].load->next_partition;
         }
     }
-    if (crew.count > 0) {
-        work(&crew, threads);
-    }
+    work(&crew, threads);
     return take_results(link, &crew, ret_any, err);
 }

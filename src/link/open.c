@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "link/internal.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,6 +47,34 @@ void link_log(const struct link *link, const char *entity, enum log_event event,
     log_write(link->options.log, &where, event, fields);
 }
 
+/* Only a failed snapshot leaves files: those that it wrote and that nothing names now. */
+static void count_orphans(const struct link *link, struct link_failure *failure)
+{
+    for (size_t i = 0; i < link->new_paths.count; i++) {
+        struct lake_stat stat;
+        struct lf_error ignored;
+        if (link->options.lake->ops->stat(link->options.lake, link->new_paths.list[i], &stat, &ignored)) {
+            failure->orphan_files++;
+            failure->orphan_bytes += stat.bytes;
+        }
+    }
+}
+
+void link_tell_failure(struct link *link, const char *phase, const char *entity, const struct lf_error *err)
+{
+    const struct link_observer *observer = &link->options.observer;
+    struct link_failure failure = {.phase = phase, .entity = entity, .err = err};
+    if (observer->failed == NULL || err->kind == LF_CANCELLED) {
+        return;
+    }
+    if (strcmp(phase, "snapshot") == 0) {
+        count_orphans(link, &failure);
+    }
+    pthread_mutex_lock(&link->observing);
+    observer->failed(observer->context, &failure);
+    pthread_mutex_unlock(&link->observing);
+}
+
 /* ---- life ---- */
 
 struct link *link_new(const struct link_options *options)
@@ -55,6 +82,11 @@ struct link *link_new(const struct link_options *options)
     struct link *link = mem_new(1, sizeof *link);
     char id[17];
     link->options = *options;
+    if (options->budget == NULL) {
+        link->own_budget =
+            budget_new(&(struct budget_options){.bytes = options->memory_bytes, .patience_ms = BUDGET_PATIENCE_MS});
+    }
+    link->budget = options->budget != NULL ? options->budget : link->own_budget;
     random_hex(&options->random, 8, id);
     link->run_id = text_copy(id);
     link->where = (struct log_where){.link = options->name, .run = link->run_id};
@@ -72,7 +104,7 @@ struct link *link_new(const struct link_options *options)
     return link;
 }
 
-static void close_session(struct link *link, struct lf_session **session)
+void link_close_session(struct link *link, struct lf_session **session)
 {
     struct lf_session *closing = *session;
     pthread_mutex_lock(&link->sessions);
@@ -86,11 +118,9 @@ static void close_session(struct link *link, struct lf_session **session)
 static void close_all(struct link *link)
 {
     feed_close(link);
-    for (size_t i = 0; i < LOAD_THREADS_MAX; i++) {
-        close_session(link, &link->load_sessions[i]);
-    }
+    loader_close_sessions(link);
     link->load_delay_ms = link->load_again_ms = 0;
-    close_session(link, &link->session);
+    link_close_session(link, &link->session);
     spool_free(&link->spool);
     for (size_t i = 0; i < link->nentities; i++) {
         entity_free(link->entities[i]);
@@ -114,10 +144,16 @@ void link_free(struct link **link)
     free((*link)->new_paths.list);
     free((*link)->old_paths.list);
     free((*link)->run_id);
+    budget_free(&(*link)->own_budget);
     pthread_mutex_destroy(&(*link)->sessions);
     pthread_mutex_destroy(&(*link)->observing);
     free(*link);
     *link = NULL;
+}
+
+void link_request(struct link *link)
+{
+    atomic_store(&link->requested, true);
 }
 
 void link_stop(struct link *link)
@@ -133,6 +169,7 @@ void link_stop(struct link *link)
         }
     }
     pthread_mutex_unlock(&link->sessions);
+    budget_wake(link->budget);
 }
 
 const struct model *link_head(const struct link *link)
@@ -177,6 +214,11 @@ static bool open_committer(struct link *link, struct lf_error *err)
     return committer_recover(link->committer, err);
 }
 
+static const char *shown_url(const struct link *link)
+{
+    return link->options.shown_url != NULL ? link->options.shown_url : link->options.url;
+}
+
 /* Before anything is installed: is this the source that the lake came from? */
 static bool check_identity(struct link *link, struct lf_error *err)
 {
@@ -193,7 +235,7 @@ static bool check_identity(struct link *link, struct lf_error *err)
         err, LF_LOST, 0,
         "the lake was made from source %s, but %s is %s; nothing was changed. Point the link at the old source, or "
         "at an empty lake",
-        head->source, link->options.url, known ? identity : "another database, which is not tracked");
+        head->source, shown_url(link), known ? identity : "another database, which is not tracked");
 }
 
 static bool take_identity(struct link *link, struct lf_error *err)
@@ -211,44 +253,6 @@ static bool take_identity(struct link *link, struct lf_error *err)
         .location = link->options.location,
         .takeover = link->options.takeover,
     };
-    return true;
-}
-
-static bool check_partitions(struct link *link, const struct model_partition *partitions, size_t n, char **ret_problem,
-                             struct lf_error *err)
-{
-    for (size_t i = 0; i < n && *ret_problem == NULL; i++) {
-        struct lake_stat stat;
-        if (link->options.lake->ops->stat(link->options.lake, partitions[i].path, &stat, err)) {
-            if (stat.bytes != partitions[i].bytes) {
-                *ret_problem = text_printf("partition %s has %" PRIu64 " bytes instead of %" PRIu64, partitions[i].path,
-                                           stat.bytes, partitions[i].bytes);
-            }
-        } else if (err->kind == LF_NOT_FOUND) {
-            *ret_problem = text_printf("partition %s is missing", partitions[i].path);
-        } else {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* A lake that was restored or tampered with: what is missing is loaded again, entity by entity. */
-static bool check_files(struct link *link, struct lf_error *err)
-{
-    const struct model *head = committer_head(link->committer);
-    for (size_t i = 0; head != NULL && i < link->nentities; i++) {
-        struct entity *entity = link->entities[i];
-        const struct model_entity *model = model_find(head, entity->name);
-        if (model == NULL || !entity->followed || entity->reload_reason != NULL) {
-            continue;
-        }
-        TRY(check_partitions(link, model->partitions, model->npartitions, &entity->reload_reason, err));
-        for (size_t c = 0; model->load != NULL && c < model->load->nchunks; c++) {
-            const struct model_chunk *chunk = &model->load->chunks[c];
-            TRY(check_partitions(link, chunk->partitions, chunk->npartitions, &entity->reload_reason, err));
-        }
-    }
     return true;
 }
 
@@ -285,7 +289,8 @@ bool link_open(struct link *link, struct lf_error *err)
     close_all(link);
     const struct spool_options spool = {
         .folder = link->options.scratch_folder,
-        .memory_bytes = link->options.memory_bytes / 3,
+        .budget = link->budget,
+        .memory_bytes = link->options.memory_bytes / BUDGET_STOCK_SHARE,
         .max_disk_bytes = link->options.spool_disk_bytes,
     };
     link->spool = spool_new(&spool);
@@ -294,7 +299,7 @@ bool link_open(struct link *link, struct lf_error *err)
     TRY(check_identity(link, err));
     TRY(entities_choose(link, err));
     TRY(take_identity(link, err));
-    TRY(check_files(link, err));
+    TRY(files_check(link, err));
     TRY(open_stream(link, err));
     link->last_commit_ms = link_monotonic_ms(link);
     link_log(link, NULL, EVENT_link_started,

@@ -2,6 +2,7 @@
 #include "link/internal.h"
 
 #define WAIT_MS 200
+#define IDLE_WAIT_MS 1000 /* many links wait in one process */
 #define NUDGE_AFTER_MS 2000
 #define RETRY_MIN_MS 1000
 #define RETRY_MAX_MS 60000
@@ -207,11 +208,10 @@ static bool is_passing(enum lf_error_kind kind)
 }
 
 /* A failed snapshot keeps what the feed has sealed and is tried again with growing delays. */
-static bool snapshot_or_retry(struct link *link, struct pace *pace, struct lf_error *err)
+static bool note_outcome(struct link *link, struct pace *pace, bool good, struct lf_error *err)
 {
-    bool committed = false;
     int64_t now = link_monotonic_ms(link);
-    if (link_step_snapshot(link, &committed, err)) {
+    if (good) {
         pace->retry_ms = 0;
         pace->due_ms = now + until_due(link);
         return true;
@@ -223,8 +223,26 @@ static bool snapshot_or_retry(struct link *link, struct pace *pace, struct lf_er
                      : pace->retry_ms * 2 > RETRY_MAX_MS ? RETRY_MAX_MS
                                                          : pace->retry_ms * 2;
     pace->due_ms = now + (err->retry_after_ms > 0 ? err->retry_after_ms : pace->retry_ms);
-    log_failure(link->options.log, &link->where, EVENT_link_retry, err);
+    log_failure_with(link->options.log, &link->where, EVENT_link_retry, err,
+                     (struct log_field[]){LOG_NUM("delay_ms", pace->due_ms - now), {0}});
     return true;
+}
+
+/* What an operator asked for; whoever waits is told of the first attempt. */
+static bool answer_request(struct link *link, struct pace *pace, struct lf_error *err)
+{
+    const struct link_observer *observer = &link->options.observer;
+    size_t frozen = 0;
+    if (observer->begun != NULL) {
+        observer->begun(observer->context);
+    }
+    bool good = link_run_once(link, &frozen, err);
+    if (observer->answered != NULL) {
+        pthread_mutex_lock(&link->observing);
+        observer->answered(observer->context, frozen, good ? NULL : err);
+        pthread_mutex_unlock(&link->observing);
+    }
+    return note_outcome(link, pace, good, err);
 }
 
 static bool load_ends(struct link *link, bool *ret, struct lf_error *err)
@@ -247,6 +265,23 @@ static bool retry_frozen(struct link *link, int64_t *opened_ms, struct lf_error 
     return link_open(link, err);
 }
 
+/* While nothing is loading, only the stream, the clock and a stop matter; a stop ends every wait. */
+static int wait_for(const struct link *link, const struct pace *pace)
+{
+    int64_t due_ms = pace->due_ms - link_monotonic_ms(link);
+    if (link->feed.in_transaction || !link_is_settled(link)) {
+        return WAIT_MS;
+    }
+    return due_ms < 0 ? 0 : due_ms < IDLE_WAIT_MS ? (int)due_ms : IDLE_WAIT_MS;
+}
+
+/* What other links can use. */
+static void give_back(struct link *link)
+{
+    spool_yield(link->spool);
+    budget_trim(link->budget);
+}
+
 bool link_run(struct link *link, struct lf_error *err)
 {
     struct pace pace = {.due_ms = link_monotonic_ms(link) + until_due(link)};
@@ -254,13 +289,21 @@ bool link_run(struct link *link, struct lf_error *err)
     for (;;) {
         bool any = false, loaded = false, ends = false;
         TRY(link_check_stopped(link, err));
+        if (atomic_exchange(&link->requested, false)) {
+            TRY(answer_request(link, &pace, err));
+        }
         TRY(loader_step(link, &loaded, err));
-        TRY(feed_pump(link, loaded ? 0 : WAIT_MS, &any, err));
+        TRY(feed_pump(link, loaded ? 0 : wait_for(link, &pace), &any, err));
         TRY(load_ends(link, &ends, err));
+        if (!any && !loaded) {
+            give_back(link);
+        }
         int64_t now = link_monotonic_ms(link);
         bool load_due = pace.retry_ms == 0 && (ends || (!link_is_settled(link) && load_is_due(link)));
         if (now >= pace.due_ms || load_due || (pace.retry_ms == 0 && spool_is_heavy(link))) {
-            TRY(snapshot_or_retry(link, &pace, err));
+            bool committed = false;
+            bool good = link_step_snapshot(link, &committed, err);
+            TRY(note_outcome(link, &pace, good, err));
             TRY(retry_frozen(link, &opened_ms, err));
         }
     }

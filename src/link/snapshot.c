@@ -152,6 +152,7 @@ void snapshot_acknowledge(struct link *link)
     struct lf_error err;
     if (!link->ops->ack(link->session, &link->consumer, model_bytes_slice(&head->cursor), &err)) {
         log_failure(link->options.log, &link->where, EVENT_ack_failed, &err);
+        link_tell_failure(link, "ack", NULL, &err);
     }
 }
 
@@ -197,7 +198,9 @@ static void after_commit(struct link *link, const struct spool_cut *cut, const s
     paths_clear(&link->new_paths);
     paths_forget(link, &link->old_paths);
     forget_demands(link);
+    listing_report(link);
     spool_release(link->spool, link->committed_seq);
+    budget_note_freed(link->budget);
     report_commit(link, progress);
     snapshot_acknowledge(link);
     committer_collect(link->committer, &collected);
@@ -258,6 +261,7 @@ bool snapshot_run(struct link *link, bool *ret_committed, struct lf_error *err)
     CLEANUP(model_free) struct model *next = model_copy(committer_head(link->committer));
     bool ok = build_and_commit(link, &next, &cut, ret_committed, err);
     if (!ok) {
+        link_tell_failure(link, "snapshot", NULL, err);
         paths_forget(link, &link->new_paths);
         paths_clear(&link->old_paths);
     }

@@ -157,6 +157,7 @@ static void job_restart(struct verify *verify, struct verify_job *job)
     sorter_free(&job->next);
     verify_drop_differences(verify, job->result);
     job->result->rows = 0;
+    job->result->quarantined = 0;
     job->result->moving = 0;
     job->todo = VERIFY_ALL;
     job->has_head = false;
@@ -405,6 +406,8 @@ static void verify_done(struct verify *verify)
     verify->options->ops->close(verify->stream_session);
     verify->options->ops->close(verify->load_session);
     model_free(&verify->model);
+    quarantine_free(&verify->listing);
+    text_free(&verify->listing_path);
     run_file_free(&verify->file);
 }
 

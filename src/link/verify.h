@@ -24,14 +24,15 @@ enum verify_kind {
 struct verify_difference {
     enum verify_kind kind;
     char *key;    /* as key_print; FILE: path of the partition */
-    char *column; /* DIFFERS: the first one that does; the source's name */
+    char *column; /* DIFFERS: the first one that does, or whose value cannot be taken; the source's name */
     char *lake;   /* DIFFERS: lake text cut at 80 characters, "" for NULL; FILE: what is wrong */
-    char *source; /* DIFFERS */
+    char *source; /* DIFFERS; why the value cannot be taken */
 };
 
 struct verify_entity {
     char *name;
     uint64_t rows;                         /* compared */
+    uint64_t quarantined;                  /* more rows, which cannot be taken and are listed so: equal */
     struct verify_difference *differences; /* rows before files */
     size_t ndifferences, differences_size;
     uint64_t difference_count; /* at least ndifferences */

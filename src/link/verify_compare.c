@@ -2,6 +2,7 @@
 #include "link/verify_internal.h"
 
 #include "base/macros.h"
+#include "data/bad_row.h"
 #include "data/csv.h"
 #include "snapshot/base_reader.h"
 #include "snapshot/source_rows.h"
@@ -209,6 +210,17 @@ static bool add_candidate(struct walk *walk, struct lf_slice key, struct lf_erro
     return sorter_add(range->found, &record, err);
 }
 
+/* The source's row cannot be taken, but the lake has one. */
+static void describe_bad(struct walk *walk, const struct lf_slice *lake_cells)
+{
+    const struct lf_schema *schema = &walk->range->schema->lf;
+    struct bad_row bad = {0};
+    (void)bad_row_read(walk->source_row, &bad);
+    int at = schema_find(schema, bad.column_id);
+    uint32_t i = at < 0 ? 0 : (uint32_t)at;
+    verify_detail_append(&walk->detail, VERIFY_DIFFERS, i, lake_cells[i], bad.reason);
+}
+
 /* The first cell that differs. */
 static bool find_cell(struct walk *walk, struct lf_error *err)
 {
@@ -217,12 +229,23 @@ static bool find_cell(struct walk *walk, struct lf_error *err)
     struct lf_slice *source = walk->cells + n;
     uint32_t i = 0;
     TRY(csv_split_row(buf_slice(&walk->lake.row), lake, n, err));
+    if (walk->source.bad) {
+        describe_bad(walk, lake);
+        return true;
+    }
     TRY(csv_split_row(walk->source_row, source, n, err));
     while (i + 1 < n && slice_equal(lake[i], source[i])) {
         i++;
     }
     verify_detail_append(&walk->detail, VERIFY_DIFFERS, i, lake[i], source[i]);
     return true;
+}
+
+/* Only the source has the row, which cannot be taken as it is, and is listed so. */
+static bool is_quarantined(const struct walk *walk, int order)
+{
+    return order > 0 && (walk->source.bad || walk->source.repaired) &&
+           verify_listing_has(walk->range->verify, walk->source_key);
 }
 
 /* order: of the lake's key before the source's; what both have, or only one of them. */
@@ -234,12 +257,16 @@ static bool judge(struct walk *walk, int order, struct lf_error *err)
     if (!meant) {
         return true;
     }
+    if (is_quarantined(walk, order)) {
+        walk->range->quarantined++;
+        return true;
+    }
     walk->range->rows++;
     buf_reset(&walk->detail);
     if (order != 0) {
         verify_detail_append(&walk->detail, order < 0 ? VERIFY_EXTRA : VERIFY_MISSING, 0, (struct lf_slice){0},
                              (struct lf_slice){0});
-    } else if (slice_equal(buf_slice(&walk->lake.row), walk->source_row)) {
+    } else if (!walk->source.bad && slice_equal(buf_slice(&walk->lake.row), walk->source_row)) {
         return true;
     } else {
         TRY(find_cell(walk, err));
@@ -333,6 +360,7 @@ bool verify_compare(struct verify_range *range, enum verify_outcome *ret_outcome
         .table = range->entity->table,
         .table_id = model_bytes_slice(&range->entity->table_id),
         .schema = range->schema,
+        .intake = {.bad_text = INTAKE_REPLACE, .bad_row = INTAKE_QUARANTINE},
         .lo = range->lo,
         .hi = range->hi,
         .folder = options->folder,
@@ -343,6 +371,12 @@ bool verify_compare(struct verify_range *range, enum verify_outcome *ret_outcome
     CLEANUP(walk_done) struct walk walk = {.range = range, .lake = {.range = range, .at = range->first}};
     walk.cells = mem_new((size_t)range->schema->lf.ncolumns * 2, sizeof *walk.cells);
     *ret_outcome = VERIFY_DONE;
+    bool stale = false;
+    TRY(verify_listing_read(range, &stale, err));
+    if (stale) {
+        *ret_outcome = VERIFY_STALE;
+        return true;
+    }
     TRY(open_source(&walk, &source, ret_outcome, err));
     if (*ret_outcome != VERIFY_DONE) {
         return true;

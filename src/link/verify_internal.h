@@ -5,13 +5,14 @@
  *   verify.c         rounds: which entities and keys are compared with which commit
  *   verify_range.c   one key range of one commit: order of steps, and what becomes of them
  *   verify_compare.c lake and source side by side
+ *   verify_listing.c rows that are listed because they cannot be taken
  *   verify_settle.c  which differences the change stream explains
  *   verify_result.c  what was found
  */
 #ifndef LINK_VERIFY_INTERNAL_H
 #define LINK_VERIFY_INTERNAL_H
 
-#include "cdm/model.h"
+#include "cdm/quarantine.h"
 #include "data/schema.h"
 #include "data/sorter.h"
 #include "data/sorter_run.h"
@@ -46,7 +47,9 @@ struct verify {
     struct verify_result result;
     struct verify_job *jobs; /* one for each entity of the result */
     size_t njobs;
-    uint64_t kept; /* differences in the result */
+    uint64_t kept;              /* differences in the result */
+    struct quarantine *listing; /* of the file below */
+    char *listing_path;
 };
 
 /* A key range at one commit. */
@@ -58,7 +61,7 @@ struct verify_range {
     size_t first, end;      /* the partitions that hold it */
     struct lf_slice lo, hi; /* empty: open */
     struct sorter *found;   /* differences to settle, then the keys that the stream names */
-    uint64_t nfound, rows;
+    uint64_t nfound, rows, quarantined;
     struct buf asof;
 };
 
@@ -90,6 +93,12 @@ bool verify_pending_seek(struct verify_job *job, struct lf_slice key, struct lf_
 /* verify_compare.c */
 /* Fills found, nfound, rows and asof. */
 bool verify_compare(struct verify_range *range, enum verify_outcome *ret_outcome, struct lf_error *err) LF_MUST_CHECK;
+
+/* verify_listing.c */
+/* Reads the quarantine file of the range's entity, unless it is the one read last. A damaged one is a difference and lists
+ * nothing. *ret_stale: it is gone with its commit. */
+bool verify_listing_read(struct verify_range *range, bool *ret_stale, struct lf_error *err) LF_MUST_CHECK;
+bool verify_listing_has(const struct verify *verify, struct lf_slice key);
 
 /* verify_settle.c */
 /* What nobody changed is a difference; the other keys go to the next round. */

@@ -85,7 +85,10 @@ static bool compare_and_settle(struct verify_range *range, enum verify_outcome *
         return true;
     }
     TRY(range->nfound == 0 || verify_settle(range, err));
-    range->job->result->rows += range->job->todo == VERIFY_ALL ? range->rows : 0;
+    if (range->job->todo == VERIFY_ALL) {
+        range->job->result->rows += range->rows;
+        range->job->result->quarantined += range->quarantined;
+    }
     return true;
 }
 

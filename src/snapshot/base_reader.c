@@ -12,6 +12,7 @@ static bool read_block(void *context, void *ret, size_t len, size_t *ret_len, st
 {
     struct base_reader *reader = context;
     if (!lake_input_read(&reader->input, ret, len, ret_len, err)) {
+        err->kind = err->kind == LF_CONFIG ? LF_DATA : err->kind; /* a link or a folder stands in its place */
         return lf_error_wrap(err, "partition %s", reader->partition->path);
     }
     sha256_update(reader->hash, ret, *ret_len);
@@ -72,7 +73,10 @@ bool base_reader_next(struct base_reader *reader, struct lf_error *err)
     struct buf swap = reader->last_key;
     reader->last_key = reader->key;
     reader->key = swap;
-    TRY(csv_reader_next(&reader->csv, &reader->raw, &reader->has_row, err));
+    if (!csv_reader_next(&reader->csv, &reader->raw, &reader->has_row, err)) {
+        err->kind = err->kind == LF_LIMIT ? LF_DATA : err->kind; /* no such row was ever written: damage */
+        return false;
+    }
     if (!reader->has_row) {
         return check_whole(reader, err);
     }

@@ -22,6 +22,7 @@ void fold_done(struct fold *fold)
     buf_done(&fold->row);
     buf_done(&fold->change);
     buf_done(&fold->filled);
+    buf_done(&fold->note);
     *fold = (struct fold){0};
 }
 
@@ -30,6 +31,17 @@ void fold_start(struct fold *fold, bool has_row, struct lf_slice row)
     buf_reset(&fold->row);
     buf_append(&fold->row, row.ptr, row.len);
     fold->exists = has_row;
+    fold->unknown = false;
+    fold->bad = false;
+}
+
+static void take_note(struct fold *fold, const struct change *change)
+{
+    buf_reset(&fold->note);
+    buf_append(&fold->note, change->row.ptr, change->row.len);
+    fold->note_version = change->schema_version;
+    fold->bad = true;
+    fold->exists = false;
     fold->unknown = false;
 }
 
@@ -73,6 +85,11 @@ static bool apply_partial(struct fold *fold, const struct change *change, const 
 
 bool fold_apply(struct fold *fold, const struct change *change, const struct lf_slice *before, struct lf_error *err)
 {
+    fold->bad = false;
+    if (change->op != LF_OP_DELETE && (change->flags & CHANGE_BAD) != 0) {
+        take_note(fold, change);
+        return true;
+    }
     if (change->op == LF_OP_DELETE) {
         fold->exists = false;
         fold->unknown = false;

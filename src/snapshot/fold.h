@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Folding: the state of one key while its changes are applied in stream order. A state is a row in the shape that is being
- * written, no row, or unknown (an absent cell whose value has not been found).
+ * written, no row, or unknown (an absent cell whose value has not been found). No row may be so because the newest one cannot
+ * be taken: then its note is kept.
  */
 #ifndef SNAPSHOT_FOLD_H
 #define SNAPSHOT_FOLD_H
@@ -18,6 +19,9 @@ struct fold {
     struct buf row, change, filled;
     bool exists;
     bool unknown;
+    bool bad;              /* does not exist, but `note` says that there is one */
+    struct buf note;       /* bad_row.h */
+    uint32_t note_version; /* of the schema under which it was made */
 };
 
 void fold_init(struct fold *fold, const struct schema *schema, const struct schema *const *versions, size_t nversions);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "snapshot/layout.h"
 
+#include "data/bad_row.h"
 #include "data/csv.h"
 
 #include <assert.h>
@@ -76,4 +77,20 @@ bool layout_fill_absent(struct lf_slice partial, struct lf_slice full, uint32_t 
     buf_reset(out);
     append_cells(cells, ncolumns, out);
     return buf_check(out, "row", err);
+}
+
+bool layout_outdates(const struct schema *from, const struct schema *to, struct lf_slice note)
+{
+    struct bad_row bad = {0};
+    bool lost = false;
+    if (from->version == to->version || !bad_row_read(note, &bad)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < to->lf.ncolumns; i++) {
+        uint32_t id = to->lf.columns[i].id;
+        int at = to->lf.columns[i].dropped ? schema_find(&from->lf, id) : -1;
+        bool dropped = at >= 0 && !from->lf.columns[at].dropped;
+        lost = lost || (dropped && (bad.column_id == 0 || bad.column_id == id));
+    }
+    return lost;
 }

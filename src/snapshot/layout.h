@@ -27,4 +27,8 @@ bool layout_row(struct layout *layout, struct lf_slice row, bool partial, struct
 bool layout_fill_absent(struct lf_slice partial, struct lf_slice full, uint32_t ncolumns, struct lf_slice *cells,
                         struct buf *out, struct lf_error *err) LF_MUST_CHECK;
 
+/* Whether the note (bad_row.h) of a row that could not be taken in the shape `from` was made for the sake of a column that `to`
+ * has dropped: whether the rest of the row can be taken only the source knows. */
+bool layout_outdates(const struct schema *from, const struct schema *to, struct lf_slice note);
+
 #endif

@@ -12,7 +12,8 @@ static bool is_accepted(struct source_rows *rows, struct lf_slice cursor, bool *
     return rows->options->ops->includes(asof, cursor, ret, err);
 }
 
-static bool write_rows(struct source_rows *rows, struct partition_writer *writer, struct lf_error *err)
+static bool write_rows(struct source_rows *rows, struct partition_writer *writer, struct load_result *result,
+                       struct lf_error *err)
 {
     for (;;) {
         struct lf_slice key, row;
@@ -21,7 +22,9 @@ static bool write_rows(struct source_rows *rows, struct partition_writer *writer
         if (!more) {
             return partition_writer_cut(writer, err);
         }
-        TRY(partition_writer_add(writer, key, row, /* appending= */ true, err));
+        TRY(rows->bad ? quarantine_list_add(&result->bad, key, row, /* since= */ 0, err)
+                      : partition_writer_add(writer, key, row, /* appending= */ true, err));
+        result->repaired += rows->repaired ? 1 : 0;
     }
 }
 
@@ -30,7 +33,7 @@ bool load_chunk(const struct source_rows_options *options, struct lf_slice curso
 {
     CLEANUP(source_rows_done) struct source_rows rows;
     CLEANUP(partition_writer_done) struct partition_writer writer;
-    struct load_result result = {0};
+    CLEANUP(load_result_done) struct load_result result = {0};
     struct lf_slice asof;
     size_t size = 0;
     source_rows_init(&rows, options);
@@ -39,7 +42,7 @@ bool load_chunk(const struct source_rows_options *options, struct lf_slice curso
     TRY(source_rows_open(&rows, err));
     TRY(is_accepted(&rows, cursor, &result.accepted, err));
     if (result.accepted) {
-        TRY(write_rows(&rows, &writer, err));
+        TRY(write_rows(&rows, &writer, &result, err));
         TRY(source_rows_asof(&rows, &asof, err));
         result.rows = writer.rows;
         result.bytes = writer.bytes;
@@ -47,6 +50,7 @@ bool load_chunk(const struct source_rows_options *options, struct lf_slice curso
         partition_writer_take(&writer, &result.partitions, &result.npartitions, &size);
     }
     *ret_result = result;
+    result = (struct load_result){0};
     return true;
 }
 
@@ -57,5 +61,6 @@ void load_result_done(struct load_result *result)
     }
     free(result->partitions);
     model_bytes_done(&result->asof);
+    quarantine_list_done(&result->bad);
     *result = (struct load_result){0};
 }

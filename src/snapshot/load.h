@@ -5,6 +5,7 @@
 #ifndef SNAPSHOT_LOAD_H
 #define SNAPSHOT_LOAD_H
 
+#include "cdm/quarantine.h"
 #include "snapshot/partition_writer.h"
 #include "snapshot/source_rows.h"
 
@@ -14,6 +15,8 @@ struct load_result {
     size_t npartitions;
     struct model_bytes asof;
     uint64_t rows, bytes;
+    struct quarantine_list bad; /* rows that were left out */
+    uint64_t repaired;          /* rows in which bad text was replaced */
 };
 
 /* `cursor`: the committed one, which the chunk's snapshot must include. Kinds: those of source_rows (SCHEMA: wait for the stream

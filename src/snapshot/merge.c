@@ -28,6 +28,7 @@ struct merge {
     struct lf_slice range_hi;  /* exclusive */
     bool range_open;           /* no upper bound */
     uint64_t truncate_seq;     /* what stands before it in the range is gone; 0: nothing */
+    size_t bad_at;             /* the first of range->bad that has not been judged */
     struct merge_stats *stats;
     struct stream changes;
     struct stream carries; /* rows that moves took along, as found by earlier passes */
@@ -146,16 +147,95 @@ static bool skip_all(struct merge *merge, struct bound bound, struct lf_error *e
     return true;
 }
 
+/* ---- quarantine ---- */
+
+static const struct schema *find_version(const struct merge_options *options, uint32_t version)
+{
+    for (size_t i = 0; i < options->nversions; i++) {
+        if (options->versions[i]->version == version) {
+            return options->versions[i];
+        }
+    }
+    return NULL;
+}
+
+/* Old entries below the key stand as before. */
+static bool keep_bad_below(struct merge *merge, struct bound bound, struct lf_error *err)
+{
+    struct merge_range *range = merge->range;
+    for (; merge->bad_at < range->nbad; merge->bad_at++) {
+        const struct quarantine_row *old = &range->bad[merge->bad_at];
+        struct lf_slice key = model_bytes_slice(&old->key);
+        struct lf_slice note = model_bytes_slice(&old->note);
+        if (!below(key, bound)) {
+            break;
+        }
+        range->reread = range->reread || layout_outdates(range->schema, merge->options->schema, note);
+        TRY(quarantine_list_add(&range->bad_out, key, note, old->since, err));
+    }
+    return true;
+}
+
+/* The key was changed: its old entry goes, and with a note it has a new one. */
+static bool judge_bad(struct merge *merge, struct lf_slice key, const struct buf *note, struct lf_error *err)
+{
+    struct merge_range *range = merge->range;
+    uint64_t since = 0;
+    TRY(keep_bad_below(merge, (struct bound){.key = key}, err));
+#ifdef LAKEFEED_MUTANT_bad_stays
+    if (note == NULL) {
+        return true;
+    }
+#endif
+    if (merge->bad_at < range->nbad && slice_equal(model_bytes_slice(&range->bad[merge->bad_at].key), key)) {
+        since = range->bad[merge->bad_at++].since;
+        range->changed = true;
+    }
+    range->changed = range->changed || note != NULL;
+    return note == NULL || quarantine_list_add(&range->bad_out, key, buf_slice(note), since, err);
+}
+
+/* What folding has left of the key. */
+static bool judge_folded(struct merge *merge, struct lf_error *err)
+{
+    const struct fold *fold = &merge->fold;
+    if (merge->found != NULL) {
+        return true;
+    }
+    TRY(judge_bad(merge, buf_slice(&merge->key), fold->bad ? &fold->note : NULL, err));
+    const struct schema *from = fold->bad ? find_version(merge->options, fold->note_version) : NULL;
+    bool outdated = from != NULL && layout_outdates(from, merge->options->schema, buf_slice(&fold->note));
+    merge->range->reread = merge->range->reread || outdated;
+    return true;
+}
+
+/* ---- rows ---- */
+
+/* Readers cannot take the row that absent cells or a new shape have made. */
+static bool refuse_large(struct merge *merge, struct lf_slice key, struct lf_slice row, struct lf_error *err)
+{
+    const struct lf_schema *schema = &merge->options->schema->lf;
+    CLEANUP(buf_done) struct buf text = {0};
+    key_print(schema, key, &text);
+    lf_error_set(
+        err, LF_LIMIT, 0,
+        "row %s has %zu bytes, readers take at most %zu; exclude a large column, or set on_bad_row to quarantine",
+        buf_text(&text), row.len, CSV_ROW_MAX);
+    if (merge->options->bad_row != INTAKE_QUARANTINE) {
+        return false;
+    }
+    CLEANUP(buf_done) struct buf note = {0};
+    TRY(intake_note(schema, key, err, &note, err));
+    return judge_bad(merge, key, &note, err);
+}
+
 static bool emit(struct merge *merge, struct lf_slice key, struct lf_slice row, bool appending, struct lf_error *err)
 {
     if (merge->found != NULL) {
         return true;
     }
     if (row.len + 1 > CSV_ROW_MAX) {
-        CLEANUP(buf_done) struct buf text = {0};
-        key_print(&merge->options->schema->lf, key, &text);
-        return lf_error_set(err, LF_LIMIT, 0, "row %s has %zu bytes, readers take at most %zu; exclude a large column",
-                            buf_text(&text), row.len, CSV_ROW_MAX);
+        return refuse_large(merge, key, row, err);
     }
     return partition_writer_add(&merge->writer, key, row, appending, err);
 }
@@ -230,6 +310,7 @@ static bool fold_key(struct merge *merge, struct base_reader *base, bool has_bas
         TRY(apply_change(merge, &merge->changes.change, err));
         TRY(stream_next(&merge->changes, err));
     }
+    TRY(judge_folded(merge, err));
     if (!merge->fold.exists) {
         return true;
     }
@@ -374,10 +455,11 @@ static void drop_outputs(struct merge *merge)
     merge_range_done(range);
 }
 
-static bool finish_range(struct merge *merge, struct lf_error *err)
+static bool finish_range(struct merge *merge, struct bound end, struct lf_error *err)
 {
     struct merge_range *range = merge->range;
     TRY(take_written(merge, err));
+    TRY(range->reread || keep_bad_below(merge, end, err));
     if (range->reread) {
         drop_outputs(merge);
         return true;
@@ -398,6 +480,8 @@ static bool merge_range(struct merge *merge, struct lf_error *err)
         return skip_all(merge, end, err);
     }
     TRY(find_truncate(merge, err));
+    merge->bad_at = merge->truncate_seq > 0 ? range->nbad : 0;
+    range->changed = range->changed || (merge->found == NULL && merge->bad_at > 0);
     size_t n = merge->truncate_seq > 0 ? 0 : range->npartitions;
     range->changed = range->changed || n < range->npartitions;
     bool join = false;
@@ -406,7 +490,7 @@ static bool merge_range(struct merge *merge, struct lf_error *err)
         TRY(merge_step(merge, partition, i + 1 < n ? &range->partitions[i + 1] : NULL, &join, err));
     }
     TRY(skip_all(merge, end, err));
-    return merge->found != NULL || finish_range(merge, err);
+    return merge->found != NULL || finish_range(merge, end, err);
 }
 
 static void merge_done(struct merge *merge)
@@ -491,6 +575,7 @@ void merge_range_done(struct merge_range *range)
     for (size_t i = 0; i < range->nout; i++) {
         model_partition_done(&range->out[i]);
     }
+    quarantine_list_done(&range->bad_out);
     free(range->out);
     range->out = NULL;
     range->nout = range->out_size = 0;

@@ -9,6 +9,8 @@
 #ifndef SNAPSHOT_MERGE_H
 #define SNAPSHOT_MERGE_H
 
+#include "cdm/quarantine.h"
+#include "data/intake.h"
 #include "data/spool.h"
 #include "snapshot/partition_writer.h"
 
@@ -20,12 +22,15 @@ struct merge_range {
     const struct schema *schema; /* of the rows in `partitions` */
     const struct model_partition *partitions;
     size_t npartitions;
+    const struct quarantine_row *bad; /* keys of the range that the partitions leave out, in order */
+    size_t nbad;
 
     /* outputs */
     struct model_partition *out; /* the caller's: model_partition_done each, then free */
     size_t nout, out_size;
-    bool changed; /* out differs from partitions */
-    bool reread;  /* a value that exists nowhere is needed: the chunk must be read again; out is empty */
+    struct quarantine_list bad_out; /* rows that were left out now have since 0 */
+    bool changed;                   /* out or bad_out differ from what they were */
+    bool reread; /* a value that exists nowhere is needed: the chunk must be read again; out and bad_out are empty */
 };
 
 struct merge_stats {
@@ -41,17 +46,18 @@ struct merge_options {
     const struct schema *schema;          /* of the rows to be written */
     const struct schema *const *versions; /* every schema that a record can name by version, in any order */
     size_t nversions;
-    bool has_partial_moves; /* some sealed change is a key change with absent cells */
+    enum intake_rule bad_row; /* what becomes of rows that grow too large; other bad rows are marked as such */
+    bool has_partial_moves;   /* some sealed change is a key change with absent cells */
     /* Had that snapshot already seen that transaction? Pure. */
     bool (*covers)(struct lf_slice asof, struct lf_slice token, bool *ret, struct lf_error *err);
     bool (*cancelled)(void *context);
     void *cancel_context;
     const char *folder;  /* for temporary files */
-    size_t memory_bytes; /* read blocks and the carry sorter */
+    size_t memory_bytes; /* read blocks and the carry sorter; 512 KiB make the smallest blocks */
 };
 
-/* Kinds: DATA (a partition or a change cannot be taken: the entity is loaded again or frozen), LIMIT (a row grew too large),
- * NOT_FOUND (a partition is gone), others as the lake. */
+/* Kinds: DATA (a partition or a change cannot be taken: the entity is loaded again or frozen), LIMIT (a row grew too large, or too
+ * many cannot be taken), NOT_FOUND (a partition is gone), others as the lake. */
 bool merge_entity(const struct merge_options *options, struct merge_range *ranges, size_t nranges,
                   struct merge_stats *ret_stats, struct lf_error *err) LF_MUST_CHECK;
 void merge_range_done(struct merge_range *range); /* frees the outputs */

@@ -3,12 +3,13 @@
 
 #include "base/arena.h"
 #include "base/macros.h"
-#include "data/csv.h"
 #include "data/key.h"
 
 #include <stdlib.h>
 
-#define SORT_BLOCK_BYTES ((size_t)64 << 10)
+#define SORT_BYTES_LEAST ((size_t)64 << 10)
+#define SORT_BLOCK_BYTES_MIN ((size_t)4 << 10)
+#define SORT_BLOCK_BYTES_MAX ((size_t)64 << 10)
 
 void source_rows_init(struct source_rows *rows, const struct source_rows_options *options)
 {
@@ -76,6 +77,8 @@ static bool name_row(const struct source_rows *rows, struct lf_error *err)
 
 static bool encode_row(struct source_rows *rows, const struct lf_cell *cells, struct lf_error *err)
 {
+    const struct source_rows_options *options = rows->options;
+    struct intake intake;
     const struct lf_schema *schema = &rows->options->schema->lf;
     for (uint32_t i = 0; i < rows->nplace; i++) {
         rows->cells[rows->place[i]] = cells[i];
@@ -86,9 +89,13 @@ static bool encode_row(struct source_rows *rows, const struct lf_cell *cells, st
     buf_reset(&rows->row);
     buf_reset(&rows->key);
     if (!key_append_from_cells(&rows->key, schema, rows->key_cells, err)) {
-        return lf_error_wrap(err, "table %s", rows->options->table);
+        return lf_error_wrap(err, "table %s", options->table);
     }
-    return csv_append_row(&rows->row, schema, rows->cells, NULL, err) || name_row(rows, err);
+    TRY(intake_row(&options->intake, options->table, schema, rows->cells, buf_slice(&rows->key), &rows->row, &intake,
+                   err));
+    rows->bad = intake.bad;
+    rows->repaired = intake.repaired;
+    return true;
 }
 
 /* The next row of the connector, encoded. */
@@ -110,10 +117,23 @@ static bool fetch(struct source_rows *rows, bool *ret_more, struct lf_error *err
     return !*ret_more || encode_row(rows, rows->batch.cells + rows->at++ * rows->nplace, err);
 }
 
+/* Half of the memory is the arena, the other half the blocks of the runs that are merged in the end. */
+static struct sorter_options sorter_for(const struct source_rows_options *options)
+{
+    size_t arena = options->memory_bytes / 2;
+    size_t block = arena / SORTER_FAN_IN;
+    return (struct sorter_options){
+        .folder = options->folder,
+        .memory_bytes = arena < SORT_BYTES_LEAST ? SORT_BYTES_LEAST : arena,
+        .block_bytes = block < SORT_BLOCK_BYTES_MIN   ? SORT_BLOCK_BYTES_MIN
+                       : block > SORT_BLOCK_BYTES_MAX ? SORT_BLOCK_BYTES_MAX
+                                                      : block,
+    };
+}
+
 static bool sort_all(struct source_rows *rows, struct lf_error *err)
 {
-    const struct sorter_options sorter = {
-        .folder = rows->options->folder, .memory_bytes = rows->options->memory_bytes, .block_bytes = SORT_BLOCK_BYTES};
+    const struct sorter_options sorter = sorter_for(rows->options);
     rows->sorter = sorter_new(&sorter);
     for (uint64_t n = 1;; n++) {
         bool more = false;
@@ -122,7 +142,12 @@ static bool sort_all(struct source_rows *rows, struct lf_error *err)
             return sorter_open_iterator(&rows->sorter, 1, &rows->iterator, err);
         }
         const struct change change = {
-            .seq = n, .op = LF_OP_UPSERT, .key = buf_slice(&rows->key), .row = buf_slice(&rows->row)};
+            .seq = n,
+            .op = LF_OP_UPSERT,
+            .flags = (uint8_t)((rows->bad ? CHANGE_BAD : 0) | (rows->repaired ? CHANGE_REPAIRED : 0)),
+            .key = buf_slice(&rows->key),
+            .row = buf_slice(&rows->row),
+        };
         TRY(sorter_add(rows->sorter, &change, err));
     }
 }
@@ -136,6 +161,8 @@ static bool next_sorted(struct source_rows *rows, struct lf_slice *ret_row, bool
         buf_reset(&rows->key);
         buf_append(&rows->key, change.key.ptr, change.key.len);
         *ret_row = change.row;
+        rows->bad = (change.flags & CHANGE_BAD) != 0;
+        rows->repaired = (change.flags & CHANGE_REPAIRED) != 0;
     }
     return true;
 }

@@ -8,6 +8,7 @@
 #ifndef SNAPSHOT_SOURCE_ROWS_H
 #define SNAPSHOT_SOURCE_ROWS_H
 
+#include "data/intake.h"
 #include "data/schema.h"
 #include "data/sorter.h"
 #include "lakefeed/connector.h"
@@ -19,8 +20,9 @@ struct source_rows_options {
     struct lf_slice table_id;
     const struct schema *schema; /* of the encoded rows, dropped columns included */
     struct lf_slice lo, hi;      /* encoded keys; empty: open */
+    struct intake_policy intake; /* zeroed: a row that cannot be taken is an error */
     const char *folder;          /* for the sorter */
-    size_t memory_bytes;
+    size_t memory_bytes;         /* of the sorter */
     bool (*cancelled)(void *context);
     void (*progress)(void *context, uint64_t rows); /* may be NULL; rows since the last call */
     void *context;                                  /* of both */
@@ -40,6 +42,8 @@ struct source_rows {
     struct sorter *sorter; /* NULL: the rows come in order */
     struct sorter_iterator *iterator;
     uint64_t nrows; /* handed out */
+    bool bad;       /* the row handed out last cannot be taken: in its place stands its note */
+    bool repaired;  /* text in it was replaced */
 };
 
 void source_rows_init(struct source_rows *rows, const struct source_rows_options *options);

@@ -113,7 +113,9 @@ enum example_step {
     EXAMPLE_STEP_SCHEMA = 1u << 3,
     EXAMPLE_STEP_RETYPE = 1u << 4,
     EXAMPLE_STEP_INTERLEAVE = 1u << 5, /* transactions stay open over several steps */
-    EXAMPLE_STEP_ALL = (1u << 6) - 1
+    EXAMPLE_STEP_ALL = (1u << 6) - 1,
+    EXAMPLE_STEP_BAD =
+        1u << 6 /* some values cannot be taken: broken text, a boolean of 2, a date in year 0, too many digits */
 };
 /* Makes the tables `a` (integer key) and `b` (composite key, a column of every type), each with some rows. */
 void example_random_tables(struct example_db *db, struct example_rng *rng);

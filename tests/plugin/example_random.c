@@ -6,6 +6,7 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define KEYS 7u
 #define OPS_MAX 3u
@@ -29,6 +30,31 @@ static void key_from(struct random_work *w, const struct lf_schema *schema, uint
     }
 }
 
+/* False for the types that hold no value of this kind. */
+static bool spoil(struct random_work *w, enum lf_type type, struct lf_cell *cell)
+{
+    static const char *const texts[] = {"a\xFF", "\xE2\x82", "\xED\xA0\x80z", "b\0c"};
+    uint64_t n = example_rng_below(w->rng, 4);
+    struct lf_slice bytes = {texts[n], n == 3 ? 3 : strlen(texts[n])};
+    if (type == LF_TYPE_DATE) {
+        bytes = (struct lf_slice){"0000-01-01", 10};
+    } else if (type == LF_TYPE_DECIMAL) {
+        bytes = (struct lf_slice){"12345678901234.5", 16};
+    } else if (type != LF_TYPE_STRING && type != LF_TYPE_JSON && type != LF_TYPE_BOOLEAN) {
+        return false;
+    }
+    *cell = (struct lf_cell){.state = LF_CELL_VALUE, .bytes = example_copy_slice(&w->arena, bytes)};
+    if (type == LF_TYPE_BOOLEAN) {
+        *cell = (struct lf_cell){.state = LF_CELL_VALUE, .i = 2};
+    }
+    return true;
+}
+
+static bool is_spoilt(struct random_work *w, enum lf_type type, struct lf_cell *cell)
+{
+    return (w->steps & EXAMPLE_STEP_BAD) != 0 && example_rng_below(w->rng, 8) == 0 && spoil(w, type, cell);
+}
+
 /* A full row for the key; with `partial` some cells are left as they are. */
 static struct lf_cell *row_for(struct random_work *w, const struct lf_schema *schema, const struct lf_cell *key,
                                bool partial)
@@ -40,7 +66,7 @@ static struct lf_cell *row_for(struct random_work *w, const struct lf_schema *sc
             cells[i].state = LF_CELL_NULL;
         } else if (partial && dice < 5) {
             cells[i].state = LF_CELL_ABSENT;
-        } else {
+        } else if (!is_spoilt(w, schema->columns[i].type, &cells[i])) {
             cells[i] = example_cell_from(&w->arena, &schema->columns[i], example_rng_below(w->rng, VALUES));
         }
     }

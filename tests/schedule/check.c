@@ -64,7 +64,8 @@ void world_check(struct world *world)
     if (world->trace) {
         trace_head(world, acked);
     }
-    expect_none(world, lake_truth_check(world->eye, world->db, "w"));
+    expect_none(world, lake_truth_check_bad(world->eye, world->db, "w", world->replaced));
+    world->bad_rows += lake_truth_bad_rows(world->eye);
 }
 
 void world_check_converged(struct world *world)

@@ -13,7 +13,7 @@
 #include <time.h>
 
 struct totals {
-    uint64_t rounds, steps, commits, crashes, fenced, late, failures, checks;
+    uint64_t rounds, steps, commits, crashes, fenced, late, failures, checks, bad_rows;
 };
 
 static struct daemon *random_daemon(struct world *world)
@@ -68,7 +68,7 @@ static void step(struct world *world)
     world->now_ms += 10;
     world->steps++;
     if (dice < 18) {
-        example_random_step(world->db, &world->rng, EXAMPLE_STEP_ALL);
+        example_random_step(world->db, &world->rng, EXAMPLE_STEP_ALL | world_steps(world));
     } else if (daemon == NULL) {
         (void)world_start(world, 1);
     } else if (dice < 96) {
@@ -117,7 +117,7 @@ static void finish(struct world *world)
     kill_all(world);
     world->keep_for_ms = 0;
     for (uint64_t before = world->checks; world->checks < before + 6;) {
-        example_random_step(world->db, &world->rng, 0);
+        example_random_step(world->db, &world->rng, world_steps(world));
         example_random_settle(world->db);
         settle(world, 300);
     }
@@ -140,6 +140,7 @@ static void play(uint64_t seed, bool trace, struct totals *totals)
     totals->crashes += world.crashes;
     totals->late += world.late;
     totals->failures += world.failures;
+    totals->bad_rows += world.bad_rows;
     kill_all(&world);
     totals->commits += world.commits;
     totals->fenced += world.fenced;
@@ -182,11 +183,11 @@ int main(int argc, char **argv)
     while (totals.rounds < rounds && time(NULL) < end) {
         play(seed + totals.rounds, trace, &totals);
     }
-    (void)printf("%llu rounds, %llu steps, %llu commits, %llu snapshots checked, %llu crashes, %llu fenced, %llu "
-                 "faults, %llu late writes\n",
-                 (unsigned long long)totals.rounds, (unsigned long long)totals.steps,
-                 (unsigned long long)totals.commits, (unsigned long long)totals.checks,
-                 (unsigned long long)totals.crashes, (unsigned long long)totals.fenced,
-                 (unsigned long long)totals.failures, (unsigned long long)totals.late);
+    (void)printf(
+        "%llu rounds, %llu steps, %llu commits, %llu snapshots checked, %llu crashes, %llu fenced, %llu "
+        "faults, %llu late writes, %llu rows in quarantine\n",
+        (unsigned long long)totals.rounds, (unsigned long long)totals.steps, (unsigned long long)totals.commits,
+        (unsigned long long)totals.checks, (unsigned long long)totals.crashes, (unsigned long long)totals.fenced,
+        (unsigned long long)totals.failures, (unsigned long long)totals.late, (unsigned long long)totals.bad_rows);
     return 0;
 }

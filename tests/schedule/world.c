@@ -8,6 +8,11 @@
 #include <string.h>
 #include <unistd.h>
 
+unsigned world_steps(const struct world *world)
+{
+    return world->bad ? EXAMPLE_STEP_BAD : 0;
+}
+
 uint64_t world_below(struct world *world, uint64_t limit)
 {
     return example_rng_below(&world->rng, limit);
@@ -28,6 +33,8 @@ void world_init(struct world *world, uint64_t seed, bool trace)
 {
     *world = (struct world){.seed = seed, .trace = trace, .now_ms = 1700000000000, .config = 3};
     world->rng.state = seed;
+    world->bad = seed % 2 == 1;
+    world->replaced = seed % 4 == 3;
     world->keep_for_ms = world_below(world, 2) == 0 ? 2000 : 6000;
     world->clock = (struct clock){.context = world, .now_us = now_us, .monotonic_us = now_us, .sleep_ms = sleep_ms};
     world->store = memory_store_new(&world->clock);
@@ -36,7 +43,7 @@ void world_init(struct world *world, uint64_t seed, bool trace)
     world->db = example_db_new(world->name, seed);
     example_random_tables(world->db, &world->rng);
     for (uint64_t n = world_below(world, 6); n > 0; n--) {
-        example_random_step(world->db, &world->rng, 0);
+        example_random_step(world->db, &world->rng, world_steps(world));
     }
     example_random_settle(world->db);
     example_limit_ack(world->db, 0);
@@ -153,7 +160,12 @@ static void *daemon_main(void *context)
 {
     struct daemon *daemon = context;
     struct world *world = daemon->world;
-    const struct link_entity_config all[] = {{.table = "a"}, {.table = "b"}};
+    struct link_policy policy = {0};
+    if (world->bad) {
+        policy.intake = (struct intake_policy){.bad_text = world->replaced ? INTAKE_REPLACE : INTAKE_QUARANTINE,
+                                               .bad_row = INTAKE_QUARANTINE};
+    }
+    const struct link_entity_config all[] = {{.table = "a", .policy = policy}, {.table = "b", .policy = policy}};
     struct link_entity_config entities[2];
     size_t n = 0;
     current = daemon;

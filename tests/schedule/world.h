@@ -61,11 +61,15 @@ struct world {
     int64_t keep_for_ms;
     struct lake *eye;                          /* the checker's own handle */
     uint64_t checked_effects, checked_commits; /* what the last check has seen: nothing new, nothing to check */
+    bool bad;                                  /* some rows cannot be taken, and are put into quarantine */
+    bool replaced;                             /* broken text is replaced instead */
+    uint64_t bad_rows;                         /* seen in quarantine at checks */
     uint64_t steps, commits, crashes, fenced, late, failures, checks;
 };
 
 void world_init(struct world *world, uint64_t seed, bool trace);
 void world_done(struct world *world);
+unsigned world_steps(const struct world *world); /* of the random workload, beside those that a step asks for */
 
 /* Starts a daemon; false when there are as many as allowed. */
 bool world_start(struct world *world, unsigned max);

@@ -110,6 +110,10 @@ static inline struct model *fixed_model(void)
     model->entities[1] = fixed_entity("items", MODEL_RELOADING);
     model->entities[2] = fixed_entity("orders", MODEL_COMPLETED);
     model->entities[3] = fixed_entity("sales_regions", MODEL_ERROR);
+    model->entities[2].quarantine_path =
+        text_copy("_lakefeed/quarantine/orders-00112233445566778899aabbccddeeff.jsonl");
+    model->entities[2].quarantine_rows = 2;
+    sha256_of("quarantine", 10, model->entities[2].quarantine_sha256);
     return model;
 }
 

@@ -163,6 +163,11 @@ static inline void random_state(struct random_seeded *random, struct model_entit
         entity->load_path = text_copy("_lakefeed/loads/e-00.json");
         random_sha256(random, entity->load_sha256);
     }
+    if (chance(random, 3)) {
+        entity->quarantine_path = text_copy("_lakefeed/quarantine/e-00.jsonl");
+        random_sha256(random, entity->quarantine_sha256);
+        entity->quarantine_rows = 1 + random_seeded_below(random, 10000);
+    }
 }
 
 static inline struct model_entity random_entity(struct random_seeded *random, size_t index, uint64_t commit)
@@ -366,6 +371,9 @@ static inline void assert_entity_equal(const struct model_entity *a, const struc
     assert_int_equal(a->next_partition, b->next_partition);
     assert_text_equal(a->load_path, b->load_path);
     assert_string_equal(a->load_sha256, b->load_sha256);
+    assert_text_equal(a->quarantine_path, b->quarantine_path);
+    assert_string_equal(a->quarantine_sha256, b->quarantine_sha256);
+    assert_true(a->quarantine_rows == b->quarantine_rows);
 }
 
 static inline void assert_model_equal(const struct model *a, const struct model *b, bool with_location)

@@ -211,6 +211,10 @@ static void parse_when_an_entity_breaks_a_rule_then_named(UNUSED void **state)
     expect_error("\"name\":\"orders\",\"description\":\"orders\"", "\"name\":\"a/b\",\"description\":\"a/b\"", LF_DATA,
                  "entity 3: the name \"a/b\"");
     expect_error("\"Reloading\"", "\"Loading\"", LF_DATA, "entity items: the state");
+    expect_error("lakefeed:quarantineRows\",\"value\":\"2", "lakefeed:quarantineRows\",\"value\":\"0", LF_DATA,
+                 "entity orders: path, sha256 or rows of the quarantine");
+    expect_error("lakefeed:quarantineRows", "lakefeed:quarantineRow", LF_DATA, "unknown annotation");
+    expect_error("\"_lakefeed/quarantine/", "\"/quarantine/", LF_DATA, "entity orders: path, sha256 or rows");
     expect_error("\"Reloading\"", "\"Waiting\"", LF_DATA, "entity items: unknown lakefeed:state");
     expect_error("\"Reloading\"", "\"Completed\"", LF_DATA, "entity items: standsAt");
     expect_error("1/31/2024 12:04:05 PM", "1/31/2024 00:04:05 PM", LF_DATA, "InitialSyncDataCompletedTime");

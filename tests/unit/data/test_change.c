@@ -121,7 +121,8 @@ static void read_damaged_fields_returns_false(void **state UNUSED)
     assert_true(read_with_byte(24, LF_OP_UPSERT));
     assert_false(read_with_byte(24, LF_OP_UPSERT + 1));
     assert_true(read_with_byte(25, CHANGE_MOVED));
-    assert_false(read_with_byte(25, CHANGE_MOVED | 4));
+    assert_true(read_with_byte(25, CHANGE_MOVED | CHANGE_BAD));
+    assert_false(read_with_byte(25, CHANGE_MOVED | 16));
     assert_false(read_with_byte(0, 0x17)); /* shorter than the fixed fields */
     assert_false(read_with_byte(0, 0x25)); /* longer than what is there */
     assert_false(read_with_byte(26, 11));  /* the key would end behind the record */

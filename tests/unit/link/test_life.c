@@ -206,6 +206,26 @@ static void entity_when_a_row_cannot_be_taken_then_freezes_alone_and_is_tried_ag
     assert_null(head_entity(bench, "x")->reason);
 }
 
+/* What cannot be taken comes again from the stream at every start, before anything was read again. */
+static void entity_when_the_same_row_comes_again_at_the_retry_then_stays_frozen_and_is_not_waited_for(void **state)
+{
+    struct bench *bench = *state;
+    load_x_and_y(bench);
+    for (int turn = 0; turn < 3; turn++) {
+        struct example_txn *txn = example_begin(bench->db);
+        assert_true(example_fault(txn, "x", LF_DATA, "a row that nobody can take", NULL));
+        (void)example_commit_visible(txn);
+        size_t frozen = 0;
+        must(bench, turn == 0 || bench_start(bench));
+        must(bench, link_run_once(bench->link, &frozen, &bench->err));
+        assert_truth(bench);
+        assert_int_equal(frozen, 1);
+        assert_int_equal(head_entity(bench, "x")->state, MODEL_ERROR);
+    }
+    bench_settle(bench);
+    assert_int_equal(head_entity(bench, "x")->state, MODEL_COMPLETED);
+}
+
 static void partition_when_altered_then_its_entity_is_loaded_again(void **state)
 {
     struct bench *bench = *state;
@@ -361,6 +381,7 @@ int main(void)
         bench_test(table_when_dropped_without_a_word_then_stands_frozen_all_the_same),
         bench_test(table_when_created_again_then_loaded_again),
         bench_test(entity_when_a_row_cannot_be_taken_then_freezes_alone_and_is_tried_again),
+        bench_test(entity_when_the_same_row_comes_again_at_the_retry_then_stays_frozen_and_is_not_waited_for),
         bench_test(partition_when_altered_then_its_entity_is_loaded_again),
         bench_test(resync_when_asked_for_then_loads_once_and_readers_keep_the_old),
         bench_test(resync_when_the_entity_does_not_exist_then_config),

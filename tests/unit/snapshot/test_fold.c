@@ -127,6 +127,26 @@ static void fold_when_unknown_and_deleted_then_no_row(void **state)
     assert_false(s->fold.exists || s->fold.unknown);
 }
 
+static void fold_when_a_row_cannot_be_taken_then_its_note_until_another_change(void **state)
+{
+    struct shapes *s = *state;
+    start(s, "1,\"a\",\"n\"");
+    apply(s, LF_OP_UPDATE, 2, CHANGE_BAD, "note", NULL);
+    assert_true(s->fold.bad && !s->fold.exists && !s->fold.unknown);
+    assert_string_equal(buf_text(&s->fold.note), "note");
+    assert_int_equal(s->fold.note_version, 2);
+    apply(s, LF_OP_UPDATE, 2, CHANGE_PARTIAL, "1,\x01,\"x\"", NULL); /* what it leaves out stands nowhere */
+    assert_true(s->fold.unknown && !s->fold.bad);
+    apply(s, LF_OP_UPDATE, 2, CHANGE_BAD, "again", NULL);
+    assert_true(s->fold.bad && !s->fold.unknown);
+    apply(s, LF_OP_DELETE, 2, 0, "", NULL);
+    assert_false(s->fold.bad || s->fold.exists);
+    apply(s, LF_OP_INSERT, 2, CHANGE_BAD, "once more", NULL);
+    apply(s, LF_OP_UPDATE, 2, 0, "1,\"z\",", NULL);
+    assert_false(s->fold.bad);
+    assert_row(s, "1,\"z\",");
+}
+
 static void fold_when_a_row_moves_here_then_absent_cells_come_along(void **state)
 {
     start(*state, "1,\"whoever stood here\",\"n\"");
@@ -176,6 +196,7 @@ int main(void)
         fold_test(fold_when_an_older_shape_is_whole_then_its_missing_column_is_null),
         fold_test(fold_when_a_value_is_nowhere_then_unknown_until_a_whole_row),
         fold_test(fold_when_unknown_and_deleted_then_no_row),
+        fold_test(fold_when_a_row_cannot_be_taken_then_its_note_until_another_change),
         fold_test(fold_when_a_row_moves_here_then_absent_cells_come_along),
         fold_test(fold_when_a_moving_row_is_not_known_then_unknown),
         fold_test(fold_when_the_shape_is_unknown_then_internal),
