@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "source/builtin.h"
 
+#include "base/macros.h"
 #include "source/sqlite/sqlite.h"
 
-struct registry source_builtin(void)
+const struct lf_connector *source_builtin_find(const char *scheme_or_name)
 {
-    static const struct lf_connector *connectors[1];
-    connectors[0] = lakefeed_sqlite_connector();
-    return (struct registry){.connectors = connectors, .nconnectors = 1};
+    const struct lf_connector *const connectors[] = {lakefeed_sqlite_connector()};
+    const struct registry registry = {.connectors = connectors, .nconnectors = ARRAY_LEN(connectors)};
+    return registry_find(&registry, scheme_or_name);
 }

@@ -7,6 +7,7 @@
 
 #include "source/registry.h"
 
-struct registry source_builtin(void);
+/* By name, or by the scheme of its URLs; from any thread. NULL: none. */
+const struct lf_connector *source_builtin_find(const char *scheme_or_name);
 
 #endif

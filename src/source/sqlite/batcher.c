@@ -1,15 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "source/sqlite/batcher.h"
 
+#include "base/buf.h"
+
 #include <stdlib.h>
 
 #define BATCH_BYTES ((size_t)1 << 20)
+#define BATCH_EVENTS_MOST ((size_t)BATCH_EVENTS + 8) /* a few beyond the limit: what ends a batch always fits */
 
 void batcher_reset(struct batcher *batcher)
 {
     batcher->count = 0;
     batcher->begin = 0;
     arena_reset(&batcher->arena);
+}
+
+void batcher_done(struct batcher *batcher)
+{
+    arena_done(&batcher->arena);
+    free(batcher->events);
+    *batcher = (struct batcher){0};
 }
 
 bool batcher_is_full(const struct batcher *batcher)
@@ -19,9 +29,10 @@ bool batcher_is_full(const struct batcher *batcher)
 
 struct lf_event *batcher_add(struct batcher *batcher, enum lf_event_kind kind, uint32_t table)
 {
-    if (batcher->count == ARRAY_LEN(batcher->events)) {
+    if (batcher->count == BATCH_EVENTS_MOST) {
         abort(); /* callers look at batcher_is_full */
     }
+    mem_grow(&batcher->events, &batcher->size, batcher->count + 1, sizeof *batcher->events);
     struct lf_event *event = &batcher->events[batcher->count++];
     *event = (struct lf_event){.kind = kind, .table = table};
     if (kind == LF_EVENT_BEGIN) {

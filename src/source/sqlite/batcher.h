@@ -11,13 +11,14 @@
 #define BATCH_EVENTS 1024
 
 struct batcher {
-    struct lf_event events[BATCH_EVENTS + 8]; /* a few beyond the limit: what ends a batch always fits */
-    size_t count;
+    struct lf_event *events;
+    size_t count, size;
     size_t begin; /* 1 + index of the BEGIN whose token is still to be set; 0: none */
     struct arena arena;
 };
 
 void batcher_reset(struct batcher *batcher);
+void batcher_done(struct batcher *batcher); /* empty afterwards, and of use again */
 bool batcher_is_full(const struct batcher *batcher);
 struct lf_event *batcher_add(struct batcher *batcher, enum lf_event_kind kind, uint32_t table);
 /* Says what a refresh found, for the host; nothing for SHAPE_SAME. */

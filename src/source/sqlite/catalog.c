@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "source/sqlite/catalog.h"
 
+#include "source/sqlite/configured.h"
 #include "source/sqlite/sql.h"
 
 #include <inttypes.h>
@@ -206,6 +207,9 @@ bool catalog_read(struct connection *connection, const char *name, struct arena 
     }
     if (table->refusal == NULL) {
         table->refusal = refusal_of(table, virtual_table);
+    }
+    if (table->refusal == NULL) {
+        TRY(configured_check(connection, table, arena, &table->refusal, err));
     }
     *ret_table = table;
     return true;

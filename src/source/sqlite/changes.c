@@ -9,9 +9,10 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#define LOCK_PATIENCE_MS 20   /* the next poll tries again */
-#define LOCKED_LIMIT_MS 30000 /* how long a locked database passes for a quiet one */
-#define LOOKUPS_MAX 64u       /* statements kept between passes */
+#define LOCK_PATIENCE_MS 20      /* the next poll tries again */
+#define LOCKED_LIMIT_MS 30000    /* how long a locked database passes for a quiet one */
+#define UNTOUCHED_LIMIT_MS 30000 /* how long the times of the files are believed */
+#define LOOKUPS_MAX 64u          /* statements kept between passes */
 #define CLOCK_ROWS 16
 #define LOG_TAB 1 /* columns of the log statement: seq, tab, k1, … */
 #define LOG_KEY 2
@@ -26,7 +27,9 @@ struct lf_changes {
     bool broken;        /* failed where only a new reader can go on: a told transaction cut short, a log taken away */
     bool wal;
     int64_t data_version;
-    int64_t quiet_until_ms; /* nobody had written at the last poll: the next one is due then */
+    struct footprint footprint; /* taken before the last look into the database */
+    int64_t untouched_until_ms; /* as long as the footprint stays the same; 0: not known to be quiet */
+    int64_t quiet_until_ms;     /* nobody had written at the last poll: the next one is due then */
     int64_t schema_version;
     int64_t locked_since_ms; /* 0: not locked */
     size_t nlookups;
@@ -124,7 +127,7 @@ void changes_op_close(struct lf_changes *changes)
     connection_close(&changes->connection);
     free(changes->shapes);
     free(changes->by_tab);
-    arena_done(&changes->batch.arena);
+    batcher_done(&changes->batch);
     free(changes);
 }
 
@@ -147,6 +150,14 @@ static bool refresh_shapes(struct lf_changes *changes, struct lf_error *err)
     return true;
 }
 
+static void drop_lookups(struct lf_changes *changes)
+{
+    for (size_t i = 0; i < changes->nshapes; i++) {
+        sql_finalize(&changes->shapes[i].lookup);
+    }
+    changes->nlookups = 0;
+}
+
 /* All shapes are those of the open transaction. An altered schema in the middle of a pass makes it start again. */
 static bool check_schema(struct lf_changes *changes, struct lf_error *err)
 {
@@ -156,10 +167,7 @@ static bool check_schema(struct lf_changes *changes, struct lf_error *err)
         changes->schema_version = version;
         changes->verified = 0;
         changes->reading = false;
-        changes->nlookups = 0;
-        for (size_t i = 0; i < changes->nshapes; i++) {
-            sql_finalize(&changes->shapes[i].lookup);
-        }
+        drop_lookups(changes);
     }
     return refresh_shapes(changes, err);
 }
@@ -212,10 +220,7 @@ static bool need_lookup(struct lf_changes *changes, struct shape *shape, struct 
         return true;
     }
     if (changes->nlookups >= LOOKUPS_MAX) {
-        for (size_t i = 0; i < changes->nshapes; i++) {
-            sql_finalize(&changes->shapes[i].lookup);
-        }
-        changes->nlookups = 0;
+        drop_lookups(changes);
     }
     changes->nlookups++;
     return shape_prepare_lookup(shape, &changes->connection, err);
@@ -370,16 +375,61 @@ static bool pass_over_lock(struct lf_changes *changes, struct lf_error *err)
     return changes->batch.count == 0 && !changes->broken && now - changes->locked_since_ms < LOCKED_LIMIT_MS;
 }
 
+/* Many links wait in one process; a quiet one keeps no pages, statements and events of its last pass. */
+static void become_small(struct lf_changes *changes)
+{
+    drop_lookups(changes);
+    batcher_done(&changes->batch);
+    connection_shrink(&changes->connection);
+    connection_shrink(&changes->connection.session->side);
+}
+
+/* The last look found nothing new, and nobody has written since. */
+static bool is_untouched(const struct lf_changes *changes)
+{
+    struct footprint now;
+    return session_monotonic_ms() < changes->untouched_until_ms && footprint_take(changes->connection.session, &now) &&
+           footprint_equal(&now, &changes->footprint);
+}
+
+/* Nothing was new; `footprint` was taken before that was found. */
+static void stay_quiet(struct lf_changes *changes, const struct footprint *footprint)
+{
+    changes->footprint = *footprint;
+    changes->untouched_until_ms = footprint_is_settled(footprint) ? session_monotonic_ms() + UNTOUCHED_LIMIT_MS : 0;
+    become_small(changes);
+}
+
+/* Whether anybody has written since the last pass. */
+static bool look(struct lf_changes *changes, int64_t *ret_version, bool *ret_quiet, struct lf_error *err)
+{
+    struct connection *connection = &changes->connection;
+    struct footprint footprint;
+    *ret_quiet = is_untouched(changes);
+    if (*ret_quiet) {
+        return true;
+    }
+    changes->untouched_until_ms = 0;
+    bool exists = footprint_take(connection->session, &footprint);
+    TRY(connection_check_file(connection, err));
+    changes->broken = changes->wal && !connection_check_wal(connection, err);
+    TRY(!changes->broken);
+    TRY(sql_get_int(connection, "PRAGMA main.data_version", 0, ret_version, err));
+    *ret_quiet = *ret_version == changes->data_version;
+    if (*ret_quiet && exists) {
+        stay_quiet(changes, &footprint);
+    }
+    return true;
+}
+
 static bool poll(struct lf_changes *changes, struct lf_error *err)
 {
     struct connection *connection = &changes->connection;
     int64_t version = 0;
     if (!changes->reading && changes->polled && changes->verified == changes->nshapes) {
-        TRY(connection_check_file(connection, err));
-        changes->broken = changes->wal && !connection_check_wal(connection, err);
-        TRY(!changes->broken);
-        TRY(sql_get_int(connection, "PRAGMA main.data_version", 0, &version, err));
-        if (version == changes->data_version) {
+        bool quiet = false;
+        TRY(look(changes, &version, &quiet, err));
+        if (quiet) {
             changes->quiet_until_ms = session_monotonic_ms() + connection->session->poll_interval_ms;
             return true;
         }
@@ -447,7 +497,7 @@ bool changes_op_verify(struct lf_changes *changes, struct lf_batch *ret_batch, s
 {
     batcher_reset(&changes->batch);
     TRY(session_check(changes->connection.session, err));
-    if (!changes->reading) {
+    if (!changes->reading && !is_untouched(changes)) {
         bool good = transaction_begin_read(&changes->connection, LOCKED_LIMIT_MS, err) && check_schema(changes, err);
         end_transaction(changes);
         TRY(good);

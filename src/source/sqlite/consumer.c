@@ -142,21 +142,40 @@ static bool find_consumer(struct connection *connection, const struct lf_consume
                         consumer->link, connection->session->path, location, lake_id);
 }
 
+/* One lake has one link: the position of a link that gave its lake to another would hold the log for ever. */
+static bool check_lake(struct connection *connection, const struct lf_consumer *consumer, struct lf_error *err)
+{
+    CLEANUP(sql_finalize) sqlite3_stmt *stmt = NULL;
+    bool row = false;
+    TRY(sql_prepare(connection,
+                    "SELECT link FROM lakefeed_consumer WHERE link <> ?1 AND location = ?2 AND lake_id = ?3", &stmt,
+                    err));
+    sql_bind_text(stmt, 1, consumer->link);
+    sql_bind_text(stmt, 2, consumer->location);
+    sql_bind_text(stmt, 3, consumer->lake_id);
+    TRY(sql_step(connection, stmt, &row, err));
+    return !row || consumer->takeover ||
+           lf_error_set(err, LF_CONFLICT, 0,
+                        "the lake %s belongs to the link %s of %s; give this link (%s) another lake, run it under that "
+                        "name, or pass --takeover if the link was renamed",
+                        consumer->location, (const char *)sqlite3_column_text(stmt, 0), connection->session->path,
+                        consumer->link);
+}
+
 static bool write_consumer(struct connection *connection, const struct lf_consumer *consumer, int64_t seq,
                            struct lf_error *err)
 {
     CLEANUP(sql_finalize) sqlite3_stmt *purge = NULL;
     CLEANUP(sql_finalize) sqlite3_stmt *stmt = NULL;
-    TRY(sql_prepare(connection, "DELETE FROM lakefeed_consumer WHERE link = ?1 OR (location = ?2 AND lake_id <> ?3)",
-                    &purge, err));
+    TRY(sql_prepare(connection, "DELETE FROM lakefeed_consumer WHERE link = ?1 OR location = ?2", &purge, err));
     TRY(sql_prepare(connection, "INSERT INTO lakefeed_consumer(link, lake_id, location, seq) VALUES(?1, ?3, ?2, ?4)",
                     &stmt, err));
     sqlite3_stmt *both[] = {purge, stmt};
     for (size_t i = 0; i < ARRAY_LEN(both); i++) {
         sql_bind_text(both[i], 1, consumer->link);
         sql_bind_text(both[i], 2, consumer->location);
-        sql_bind_text(both[i], 3, consumer->lake_id);
     }
+    sql_bind_text(stmt, 3, consumer->lake_id);
     (void)sqlite3_bind_int64(stmt, 4, seq);
     TRY(sql_run(connection, purge, err));
     return sql_run(connection, stmt, err);
@@ -182,6 +201,7 @@ bool consumer_op_register(struct lf_session *session, const struct lf_consumer *
     TRY(catalog_need_epoch(connection, position.epoch, err));
     TRY(transaction_begin_write(connection, ACK_PATIENCE_MS, err));
     TRY(log_end(connection, &position, err));
+    TRY(check_lake(connection, consumer, err));
     TRY(find_consumer(connection, consumer, &found, &acknowledged, err));
     if (!found && consumer->cursor.len > 0) {
         TRY(cursor_parse(consumer->cursor, &position, err));

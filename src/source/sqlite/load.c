@@ -303,8 +303,7 @@ bool load_op_asof(struct lf_load *load, struct lf_slice *ret_asof, struct lf_err
 static void keep_last(struct lf_load *load)
 {
     for (uint32_t i = 0; i < load->nlast; i++) {
-        int column = load->by_rowid ? sqlite3_column_count(load->stmt) - 1
-                                    : load->shape.fields[load->shape.schema.key[i]].select;
+        int column = load->by_rowid ? sqlite3_column_count(load->stmt) - 1 : (int)load->shape.schema.key[i];
         sqlite3_value_free(load->last[i]);
         load->last[i] = sqlite3_value_dup(sqlite3_column_value(load->stmt, column));
     }
@@ -322,9 +321,8 @@ static bool take_row(struct lf_load *load, struct lf_cell *cells, bool *ret_take
     *ret_taken = bad < 0;
     for (uint32_t i = 0; bad >= 0 && i < load->shape.schema.ncolumns; i++) {
         const struct field *field = &load->shape.fields[i];
-        why = field->select < 0 || load->told[i]
-                  ? NULL
-                  : value_to_cell(&field->type, field->key, load->stmt, field->select, &load->arena, &cells[i]);
+        why =
+            load->told[i] ? NULL : value_to_cell(&field->type, field->key, load->stmt, (int)i, &load->arena, &cells[i]);
         if (why != NULL) {
             struct lf_error fault;
             (void)shape_value_error(&load->shape, load->stmt, i, why, &fault);

@@ -13,9 +13,10 @@
 
 #define SCHEME "sqlite:"
 #define BUSY_MS 100
-#define WAIT_STEP_MS 200   /* how late a cancelled host is noticed */
+#define WAIT_STEP_MS 1000  /* how late a host that is cancelled and does not stop the session is noticed */
 #define PROGRESS_OPS 20000 /* virtual machine steps between two looks at the stop flag */
 #define POLL_DEFAULT_MS 1000
+#define SETTLED_MS 3000 /* the coarsest times of files are those of FAT: 2 s */
 
 static bool session_is_stopped(struct lf_session *session)
 {
@@ -121,6 +122,45 @@ bool connection_check_wal(struct connection *connection, struct lf_error *err)
                         "the write-ahead log %s was taken away or replaced; the database is opened again", path);
 }
 
+bool footprint_take(const struct lf_session *session, struct footprint *ret)
+{
+    CLEANUP(text_free) char *path = text_printf("%s-wal", session->path);
+    *ret = (struct footprint){0};
+    if (stat(path, &ret->wal) != 0) {
+        ret->wal = (struct stat){0};
+    }
+    return stat(session->path, &ret->db) == 0;
+}
+
+static int64_t time_ns(struct timespec time)
+{
+    return time.tv_sec * 1000000000 + time.tv_nsec;
+}
+
+static bool same_file(const struct stat *a, const struct stat *b)
+{
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
+           time_ns(a->st_mtim) == time_ns(b->st_mtim) && time_ns(a->st_ctim) == time_ns(b->st_ctim);
+}
+
+bool footprint_equal(const struct footprint *a, const struct footprint *b)
+{
+    return same_file(&a->db, &b->db) && same_file(&a->wal, &b->wal);
+}
+
+static bool is_settled(const struct stat *file, int64_t now_ns)
+{
+    int64_t until_ns = now_ns - SETTLED_MS * INT64_C(1000000);
+    return time_ns(file->st_mtim) <= until_ns && time_ns(file->st_ctim) <= until_ns;
+}
+
+bool footprint_is_settled(const struct footprint *footprint)
+{
+    struct clock clock = clock_system();
+    int64_t now_ns = clock.now_us(clock.context) * 1000;
+    return is_settled(&footprint->db, now_ns) && is_settled(&footprint->wal, now_ns);
+}
+
 static bool open_file(struct lf_session *session, struct connection *connection, struct lf_error *err)
 {
     connection->session = session;
@@ -154,6 +194,11 @@ void connection_close(struct connection *connection)
         (void)sqlite3_close_v2(connection->db);
         connection->db = NULL;
     }
+}
+
+void connection_shrink(struct connection *connection)
+{
+    (void)sqlite3_db_release_memory(connection->db);
 }
 
 static bool take_lock(struct connection *connection, struct lf_error *err)
@@ -286,11 +331,15 @@ static bool look_at_file(struct lf_session *session, struct lf_error *err)
     struct stat now;
     if (stat(session->path, &now) != 0) {
         bool missing = errno == ENOENT || errno == ENOTDIR;
-        return lf_error_set(err, missing ? LF_NOT_FOUND : LF_AUTH, errno, "the SQLite database %s cannot be opened: %s",
-                            session->path, strerror(errno));
+        return lf_error_set(err, missing ? LF_NOT_FOUND : LF_AUTH, errno,
+                            "the SQLite database %s cannot be opened: %s; %s", session->path, strerror(errno),
+                            missing ? "correct the path after sqlite:, or mount its file system"
+                                    : "give the user of this process access to its folders");
     }
     if (!S_ISREG(now.st_mode)) {
-        return lf_error_set(err, LF_CONFIG, 0, "%s is not a file, so it is no SQLite database", session->path);
+        return lf_error_set(
+            err, LF_CONFIG, 0,
+            "%s is not a file, so it is no SQLite database; correct the path after sqlite:", session->path);
     }
     session->device = now.st_dev;
     session->inode = now.st_ino;

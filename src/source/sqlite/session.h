@@ -14,6 +14,7 @@
 #include <pthread.h>
 #include <sqlite3.h>
 #include <stdatomic.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #define READ_SLICE_MS 50 /* longest read transaction in rollback-journal mode; half of what is promised */
@@ -59,6 +60,8 @@ const char *session_column_option(const struct lf_session *session, const char *
 /* A further connection that only reads. */
 bool connection_open(struct lf_session *session, struct connection *ret_connection, struct lf_error *err) LF_MUST_CHECK;
 void connection_close(struct connection *connection);
+/* Gives back the pages that it keeps; for a connection that is not needed for a while. Outside a transaction. */
+void connection_shrink(struct connection *connection);
 /* LOST when the path no longer leads to the file that is open. */
 bool connection_check_file(const struct connection *connection, struct lf_error *err) LF_MUST_CHECK;
 /* TRANSIENT when the write-ahead log is not the one of the first call. Only for a connection that has read already. */
@@ -72,6 +75,16 @@ bool transaction_commit(struct connection *connection, struct lf_error *err) LF_
 /* Rolls back what is open; for CLEANUP of a scope that may fail. */
 void transaction_end(struct connection *connection);
 void transaction_end_at(struct connection **connection);
+
+/* What the file system says of the database and its write-ahead log. While that stays as it is nobody has written: it costs
+ * two calls of the system, no lock and no page. */
+struct footprint {
+    struct stat db, wal; /* wal all zero: there is none */
+};
+bool footprint_take(const struct lf_session *session, struct footprint *ret); /* false: no database */
+bool footprint_equal(const struct footprint *a, const struct footprint *b);
+/* Whether the last write is so long ago that a later one has another time, however coarse the file system's are. */
+bool footprint_is_settled(const struct footprint *footprint);
 
 /* In write-ahead mode readers block nobody, so a transaction may be long. */
 bool connection_is_wal(struct connection *connection, bool *ret, struct lf_error *err) LF_MUST_CHECK;

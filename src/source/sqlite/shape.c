@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#define REFUSED_START ((size_t)32)
+
 struct lf_slice shape_id(const char *epoch, int64_t tab, struct arena *arena)
 {
     char text[EPOCH_LEN + 32];
@@ -41,12 +43,33 @@ static struct lf_schema copy_schema(const struct lf_schema *from, struct arena *
                               from->nkey};
 }
 
+/* Rows have no cells for dropped columns, so the schema that they are laid out by has none of them. A key that names one fits
+ * no table and is left empty. */
+static struct lf_schema copy_live_schema(const struct lf_schema *from, struct arena *arena)
+{
+    struct lf_column *columns = arena_alloc(arena, (from->ncolumns + 1) * sizeof *columns);
+    uint32_t *place = arena_alloc(arena, (from->ncolumns + 1) * sizeof *place);
+    uint32_t *key = arena_alloc(arena, (from->nkey + 1) * sizeof *key);
+    struct lf_schema live = {.columns = columns, .key = key, .nkey = from->nkey};
+    for (uint32_t i = 0; i < from->ncolumns; i++) {
+        place[i] = live.ncolumns;
+        if (!from->columns[i].dropped) {
+            columns[live.ncolumns++] = from->columns[i];
+        }
+    }
+    for (uint32_t i = 0; i < from->nkey; i++) {
+        key[i] = place[from->key[i]];
+        live.nkey = from->columns[from->key[i]].dropped ? 0 : live.nkey;
+    }
+    return copy_schema(&live, arena);
+}
+
 void shape_init(struct shape *shape, const struct lf_table_state *state)
 {
     *shape = (struct shape){.next_id = 1};
     parse_id(state->id, shape);
     shape->name = arena_text(&shape->arena, state->name);
-    shape->schema = copy_schema(&state->schema, &shape->arena);
+    shape->schema = copy_live_schema(&state->schema, &shape->arena);
     for (uint32_t i = 0; i < state->schema.ncolumns; i++) {
         uint32_t id = state->schema.columns[i].id;
         shape->next_id = id >= shape->next_id ? id + 1 : shape->next_id;
@@ -72,7 +95,7 @@ static struct lf_column make_column(const struct table_column *from, uint32_t id
 static uint32_t index_of_name(const struct lf_schema *schema, const char *name)
 {
     for (uint32_t i = 0; i < schema->ncolumns; i++) {
-        if (!schema->columns[i].dropped && strcmp(schema->columns[i].name, name) == 0) {
+        if (strcmp(schema->columns[i].name, name) == 0) {
             return i;
         }
     }
@@ -117,7 +140,7 @@ static uint32_t match_column(const struct lf_schema *known, uint32_t from, const
 {
     for (uint32_t i = 0; i < known->ncolumns; i++) {
         const struct lf_column *have = &known->columns[i];
-        if (have->dropped || strcasecmp(have->name, column->name) != 0) {
+        if (strcasecmp(have->name, column->name) != 0) {
             continue;
         }
         if (have->type != column->type.type || strcmp(have->source_type, column->declared) != 0) {
@@ -140,7 +163,6 @@ static struct lf_schema match_schema(struct shape *shape, const struct table *ta
     const struct lf_schema *known = &shape->schema;
     struct lf_column *columns = arena_alloc(arena, (table->ncolumns + 1) * sizeof *columns);
     struct lf_schema now = {.columns = columns};
-    uint32_t live = 0;
     uint32_t matched = 0;
     uint32_t from = 0;
     for (uint32_t i = 0; i < table->ncolumns; i++) {
@@ -160,10 +182,7 @@ static struct lf_schema match_schema(struct shape *shape, const struct table *ta
             columns[now.ncolumns++] = make_column(column, known->columns[at].id, arena);
         }
     }
-    for (uint32_t i = 0; i < known->ncolumns; i++) {
-        live += !known->columns[i].dropped;
-    }
-    ret_difference->dropped = live - matched;
+    ret_difference->dropped = known->ncolumns - matched;
     make_key(table, &now, arena);
     return now;
 }
@@ -195,17 +214,12 @@ static const struct table_column *column_of_name(const struct table *table, cons
 static void map_fields(struct shape *shape, struct arena *arena)
 {
     CLEANUP(buf_done) struct buf select = {0};
-    int place = 0;
     shape->fields = arena_alloc(arena, (shape->schema.ncolumns + 1) * sizeof *shape->fields);
     for (uint32_t i = 0; i < shape->schema.ncolumns; i++) {
         const struct lf_column *column = &shape->schema.columns[i];
-        shape->fields[i] = (struct field){.select = -1};
-        if (!column->dropped) {
-            shape->fields[i].type = column_of_name(shape->table, column->name)->type;
-            shape->fields[i].select = place++;
-            buf_append_text(&select, place > 1 ? ", " : "");
-            sql_append_identifier(&select, column->name);
-        }
+        shape->fields[i] = (struct field){.type = column_of_name(shape->table, column->name)->type};
+        buf_append_text(&select, i > 0 ? ", " : "");
+        sql_append_identifier(&select, column->name);
     }
     for (uint32_t i = 0; i < shape->schema.nkey; i++) {
         shape->fields[shape->schema.key[i]].key = true;
@@ -313,25 +327,13 @@ int shape_try_row(const struct shape *shape, sqlite3_stmt *stmt, struct arena *a
 {
     for (uint32_t i = 0; i < shape->schema.ncolumns; i++) {
         const struct field *field = &shape->fields[i];
-        if (field->select < 0) {
-            ret_cells[i] = (struct lf_cell){.state = LF_CELL_NULL};
-            continue;
-        }
-        const char *why = value_to_cell(&field->type, field->key, stmt, field->select, arena, &ret_cells[i]);
+        const char *why = value_to_cell(&field->type, field->key, stmt, (int)i, arena, &ret_cells[i]);
         if (why != NULL) {
             *ret_why = why;
             return (int)i;
         }
     }
     return -1;
-}
-
-bool shape_read_row(const struct shape *shape, sqlite3_stmt *stmt, struct arena *arena, struct lf_cell *ret_cells,
-                    struct lf_error *err)
-{
-    const char *why = NULL;
-    int bad = shape_try_row(shape, stmt, arena, ret_cells, &why);
-    return bad < 0 || shape_value_error(shape, stmt, (uint32_t)bad, why, err);
 }
 
 static void append_json_text(struct buf *out, const char *text)
@@ -352,13 +354,13 @@ bool shape_value_error(const struct shape *shape, sqlite3_stmt *stmt, uint32_t c
     CLEANUP(buf_done) struct buf cure = {0};
     const struct field *field = &shape->fields[column];
     const char *name = shape->schema.columns[column].name;
-    int class = sqlite3_column_type(stmt, field->select);
+    int class = sqlite3_column_type(stmt, (int)column);
     for (uint32_t i = 0; i < shape->schema.nkey; i++) {
         uint32_t part = shape->schema.key[i];
         buf_printf(&key, "%s%.60s=", i > 0 ? ", " : "", shape->schema.columns[part].name);
-        value_print(&key, stmt, shape->fields[part].select);
+        value_print(&key, stmt, (int)part);
     }
-    value_print(&value, stmt, field->select);
+    value_print(&value, stmt, (int)column);
     bool raw = class == SQLITE_BLOB || field->type.type == LF_TYPE_STRING || field->type.type == LF_TYPE_JSON;
     if (class != SQLITE_NULL) {
         buf_append_text(&cure, "; to take its values as they are, configure \"columns\": {\"");
@@ -369,6 +371,52 @@ bool shape_value_error(const struct shape *shape, sqlite3_stmt *stmt, uint32_t c
     }
     return lf_error_set(err, LF_DATA, 0, "table %.100s, column %.100s, row with key %.200s: the value %.120s %s%s",
                         shape->name, name, buf_text(&key), buf_text(&value), why, buf_text(&cure));
+}
+
+static bool is_raw_text(const struct shape *shape, uint32_t column, sqlite3_stmt *stmt)
+{
+    enum lf_type type = shape->fields[column].type.type;
+    return (type == LF_TYPE_STRING || type == LF_TYPE_JSON) && sqlite3_column_type(stmt, (int)column) == SQLITE_TEXT;
+}
+
+static void refuse_value(sqlite3_stmt *stmt, int select, const struct lf_error *why, struct arena *arena,
+                         struct lf_cell *ret_cell)
+{
+    struct lf_refusal *refusal = arena_alloc(arena, sizeof *refusal);
+    const void *bytes = sqlite3_column_blob(stmt, select); /* of a number: its text */
+    size_t len = (size_t)sqlite3_column_bytes(stmt, select);
+    len = bytes == NULL ? 0 : len > REFUSED_START ? REFUSED_START : len;
+    *refusal = (struct lf_refusal){.kind = why->kind,
+                                   .reason = arena_text(arena, why->msg),
+                                   .start = {len > 0 ? arena_copy(arena, bytes, len) : "", len}};
+    *ret_cell = (struct lf_cell){.state = LF_CELL_REFUSED, .refusal = refusal};
+}
+
+static void take_raw_text(sqlite3_stmt *stmt, int select, struct arena *arena, struct lf_cell *ret_cell)
+{
+    const unsigned char *text = sqlite3_column_text(stmt, select);
+    size_t len = (size_t)sqlite3_column_bytes(stmt, select);
+    *ret_cell = (struct lf_cell){.state = LF_CELL_VALUE, .bytes = {arena_copy(arena, text, len), len}};
+}
+
+bool shape_read_row(const struct shape *shape, sqlite3_stmt *stmt, struct arena *arena, struct lf_cell *ret_cells,
+                    struct lf_error *err)
+{
+    for (uint32_t i = 0; i < shape->schema.ncolumns; i++) {
+        const struct field *field = &shape->fields[i];
+        const char *why = value_to_cell(&field->type, field->key, stmt, (int)i, arena, &ret_cells[i]);
+        if (why == NULL) {
+            continue;
+        }
+        if (!field->key && is_raw_text(shape, i, stmt)) {
+            take_raw_text(stmt, (int)i, arena, &ret_cells[i]);
+            continue;
+        }
+        (void)shape_value_error(shape, stmt, i, why, err);
+        TRY(!field->key);
+        refuse_value(stmt, (int)i, err, arena, &ret_cells[i]);
+    }
+    return true;
 }
 
 const struct table_column *shape_key_column(const struct shape *shape, uint32_t part)

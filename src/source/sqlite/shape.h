@@ -10,7 +10,6 @@
 
 struct field {
     struct column_type type;
-    int select; /* place in the select list, -1 for a dropped column */
     bool key;
 };
 
@@ -18,11 +17,11 @@ struct shape {
     const char *name; /* now; a rename is followed */
     char epoch[EPOCH_LEN + 1];
     int64_t tab;
-    struct lf_schema schema; /* what the host knows: what it handed in, or what was reported since */
+    struct lf_schema schema; /* what the host knows, without dropped columns: what it handed in, or was told since */
     struct field *fields;    /* one for each column of the schema */
     uint32_t next_id;        /* above every id ever given */
     const struct table *table;
-    const char *select;   /* the columns of the select list, quoted */
+    const char *select;   /* the select list, quoted: the columns of the schema in its order */
     struct arena arena;   /* owns all of it */
     sqlite3_stmt *lookup; /* a row by its key, NULL: not prepared */
     bool dead;            /* a fault was reported; nothing more comes */
@@ -46,7 +45,8 @@ bool shape_refresh(struct shape *shape, struct connection *connection, enum shap
 /* Takes the shape of a table that the host has not seen, for a check; `arena` holds the table and moves into the shape. */
 void shape_adopt(struct shape *shape, const struct table *table, struct arena *arena);
 
-/* One row of a statement that selects shape->select, as cells of the schema. DATA names table, column, key and value. */
+/* One row of a statement that selects shape->select, as cells of the schema. A value that does not fit is a refused cell, text
+ * that is not UTF-8 crosses as it is. DATA for a key cell, naming table, column, key and value. */
 bool shape_read_row(const struct shape *shape, sqlite3_stmt *stmt, struct arena *arena, struct lf_cell *ret_cells,
                     struct lf_error *err) LF_MUST_CHECK;
 /* The same without stopping at a value that does not fit: the column at fault, or -1. */

@@ -37,9 +37,9 @@ static const char *cure_of_code(int code)
     switch (code & 0xff) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-        return "; another process holds a lock, it is tried again";
+        return "; another process holds a lock: let its transaction end (fuser -v FILE shows who has the file open)";
     case SQLITE_NOTADB:
-        return "; check the path, or the key if the database is encrypted";
+        return "; check the path after sqlite: (an encrypted database cannot be read)";
     case SQLITE_CORRUPT:
         return "; restore it or repair it (sqlite3 FILE .recover)";
     case SQLITE_READONLY:
@@ -47,7 +47,7 @@ static const char *cure_of_code(int code)
     case SQLITE_CANTOPEN:
         return "; check the rights on the file and its folder (a write-ahead log needs a folder that can be written)";
     case SQLITE_FULL:
-        return "; make room on the disk";
+        return "; make room on the disk of the database";
     default:
         return "";
     }

@@ -103,7 +103,7 @@ static const char *take_any(struct lf_cell *cell, const struct column_type *type
 static const char *take_integer(struct lf_cell *cell, sqlite3_value *value, bool boolean)
 {
     if (sqlite3_value_type(value) != SQLITE_INTEGER) {
-        return boolean ? "is neither 0 nor 1" : "is no integer";
+        return boolean ? "is neither 0 nor 1" : "is no integer of 64 bits";
     }
     cell->state = LF_CELL_VALUE;
     cell->i = sqlite3_value_int64(value);
@@ -165,7 +165,7 @@ static const char *take_date(struct lf_cell *cell, bool key, const char *at, siz
         strspn(moment + DATE_LEN + strlen(MIDNIGHT), ".0") == strlen(moment) - DATE_LEN - strlen(MIDNIGHT)) {
         return set_bytes(cell, arena, moment, DATE_LEN);
     }
-    return "is no date in the form yyyy-MM-dd";
+    return "is no date in the form yyyy-MM-dd (years 0001 to 9999)";
 }
 
 /* GUID and the ISO types: text of a given form. */
@@ -186,8 +186,8 @@ static const char *take_form(struct lf_cell *cell, enum lf_type type, bool key, 
                                             : "is no time in the form HH:mm:ss with at most 6 digits of a second";
     default:
         return moment_datetime(at, len, moment) ? set_bytes(cell, arena, moment, strlen(moment))
-                                                : "is no ISO date and time (yyyy-MM-ddTHH:mm:ss, at most 6 digits of a "
-                                                  "second, with or without a zone)";
+                                                : "is no ISO date and time (yyyy-MM-ddTHH:mm:ss in the years 0001 to "
+                                                  "9999, at most 6 digits of a second, with or without a zone)";
     }
 }
 

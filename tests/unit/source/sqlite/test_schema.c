@@ -127,7 +127,82 @@ static void drop_and_add_column_when_same_name_then_reload_with_a_new_id(void **
     fixture_remove(&f);
 }
 
-static void dropped_column_when_the_state_has_it_then_its_cells_are_null_and_its_id_is_not_reused(void **state)
+/* The host keeps the place of a dropped column, which the source no longer has. */
+static void keep_dropped(struct follower *t, uint32_t at, uint32_t id)
+{
+    memmove(&t->columns[at + 1], &t->columns[at], (t->ncolumns - at) * sizeof *t->columns);
+    t->columns[at] =
+        (struct lf_column){.id = id, .name = "old", .source_type = "", .type = LF_TYPE_STRING, .dropped = true};
+    for (uint32_t i = 0; i < t->nkey; i++) {
+        t->key[i] += t->key[i] >= at;
+    }
+    t->ncolumns++;
+}
+
+/* Rows of loads, of a range and of the stream, when the state has dropped columns at these places. */
+static void check_rows_beside_dropped(const char *mode, const uint32_t *at, uint32_t nat)
+{
+    struct fixture f;
+    struct lf_load *load = NULL;
+    struct lf_rows rows;
+    bool ordered = false;
+    const struct lf_cell lo[] = {{.state = LF_CELL_VALUE, .i = 15000}, {.state = LF_CELL_VALUE, .bytes = {"k", 1}}};
+    fixture_make(&f, mode,
+                 "CREATE TABLE t(a TEXT, k TEXT, b INT, n INT, PRIMARY KEY(n, k)) WITHOUT ROWID;"
+                 "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM c WHERE i<20000)"
+                 " INSERT INTO t SELECT 'a' || i, 'k', i * 2, i FROM c");
+    fixture_follow(&f);
+    f.ops->changes_close(f.changes);
+    struct follower *t = follower_of(&f, "t");
+    for (uint32_t i = 0; i < nat; i++) {
+        keep_dropped(t, at[i], 20 + i);
+    }
+    EXPECT(&f, fixture_try_changes(&f));
+    fixture_write(&f, "UPDATE t SET a='z' WHERE n<5; DELETE FROM t WHERE n=7; INSERT INTO t VALUES('i','j',1,0)", "t");
+    free(fixture_load(&f, t));
+    fixture_compare(&f, "t");
+    struct lf_table_state table = state_of(t);
+    EXPECT(&f, f.ops->load_open(f.session, &table, (struct lf_bound){lo}, (struct lf_bound){NULL}, &load, &ordered,
+                                &f.err));
+    EXPECT(&f, f.ops->load_next(load, &rows, &f.err));
+    assert_int_equal(rows.cells[3].i, 15000);
+    assert_int_equal(rows.cells[4 + 3].i, 15001);
+    f.ops->load_close(load);
+    fixture_write(&f, "ALTER TABLE t ADD COLUMN d TEXT; UPDATE t SET d='d'", "t");
+    assert_int_equal(t->columns[4].id, 20 + nat);
+    assert_int_equal(t->schemas, 1);
+    assert_int_equal(t->reloads + t->faults, 0);
+    fixture_remove(&f);
+}
+
+static void dropped_column_when_first_middle_or_last_then_rows_have_the_others_alone(void **state)
+{
+    (void)state;
+    static const char *const modes[] = {"WAL", "DELETE"};
+    static const uint32_t first[] = {0}, middle[] = {2}, last[] = {4}, several[] = {0, 1, 3, 5, 8};
+    for (size_t i = 0; i < 2; i++) {
+        check_rows_beside_dropped(modes[i], first, 1);
+        check_rows_beside_dropped(modes[i], middle, 1);
+        check_rows_beside_dropped(modes[i], last, 1);
+        check_rows_beside_dropped(modes[i], several, 5);
+    }
+}
+
+static void dropped_column_when_the_key_has_it_then_the_table_has_another_shape(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct lf_load *load = NULL;
+    struct lf_bound open = {NULL};
+    bool ordered = false;
+    make(&f, orders);
+    follower_of(&f, "t")->columns[0].dropped = true;
+    struct lf_table_state table = state_of(follower_of(&f, "t"));
+    expect_kind(&f, f.ops->load_open(f.session, &table, open, open, &load, &ordered, &f.err), LF_SCHEMA, "key");
+    fixture_remove(&f);
+}
+
+static void dropped_column_when_the_state_has_it_then_its_id_is_not_reused(void **state)
 {
     (void)state;
     struct fixture f;
@@ -257,10 +332,10 @@ static void other_tables_when_one_faults_then_they_go_on(void **state)
 {
     (void)state;
     struct fixture f;
-    make(&f, "CREATE TABLE t(id INTEGER PRIMARY KEY); CREATE TABLE u(id INTEGER PRIMARY KEY, v INT)");
+    make(&f, "CREATE TABLE t(id INTEGER PRIMARY KEY); CREATE TABLE u(id TEXT PRIMARY KEY, v INT)");
     change(&f, false, "DROP TABLE t; INSERT INTO u VALUES(1,1)");
     assert_int_equal(follower_of(&f, "t")->faults, 1);
-    app(&f, "INSERT INTO u VALUES(2,'not a number')");
+    app(&f, "INSERT INTO u VALUES(x'02',2)");
     fixture_drain(&f);
     assert_int_equal(follower_of(&f, "u")->faults, 1);
     assert_int_equal(follower_of(&f, "u")->fault, LF_DATA);
@@ -334,7 +409,9 @@ int main(void)
         cmocka_unit_test(rename_column_when_renamed_then_drop_add_and_reload),
         cmocka_unit_test(rename_column_when_it_is_in_key_and_indexes_then_triggers_follow),
         cmocka_unit_test(drop_and_add_column_when_same_name_then_reload_with_a_new_id),
-        cmocka_unit_test(dropped_column_when_the_state_has_it_then_its_cells_are_null_and_its_id_is_not_reused),
+        cmocka_unit_test(dropped_column_when_first_middle_or_last_then_rows_have_the_others_alone),
+        cmocka_unit_test(dropped_column_when_the_key_has_it_then_the_table_has_another_shape),
+        cmocka_unit_test(dropped_column_when_the_state_has_it_then_its_id_is_not_reused),
         cmocka_unit_test(rename_table_when_renamed_then_it_is_followed_under_its_id),
         cmocka_unit_test(drop_table_when_dropped_then_fault_and_no_deletes),
         cmocka_unit_test(drop_table_when_created_again_then_fault_until_tracked),

@@ -4,7 +4,7 @@
  */
 #include "fixture.h"
 
-/* One column x of the type given, holding the value of an SQL literal: the cell as text, or the error. */
+/* One column x of the type given, holding the value of an SQL literal: the cell as text, "!" when refused. */
 static void try_value(const char *type, const char *literal, const char *option, char *ret, size_t size)
 {
     struct fixture f;
@@ -25,14 +25,15 @@ static void try_value(const char *type, const char *literal, const char *option,
     fixture_discover(&f);
     struct lf_table_state table = state_of(&f.tables[0]);
     EXPECT(&f, f.ops->load_open(f.session, &table, open, open, &load, &ordered, &f.err));
-    if (f.ops->load_next(load, &rows, &f.err)) {
-        append_cell(&text, f.tables[0].columns[1].type, &rows.cells[1]);
-        (void)snprintf(ret, size, "%s", buf_text(&text));
-    } else {
-        assert_int_equal(f.err.kind, LF_DATA);
-        assert_non_null(strstr(f.err.msg, "table t, column x, row with key id=1"));
-        assert_non_null(strstr(f.err.msg, "\"columns\": {\"x\": {\"type\": \""));
-        (void)snprintf(ret, size, "!");
+    EXPECT(&f, f.ops->load_next(load, &rows, &f.err));
+    append_cell(&text, f.tables[0].columns[1].type, &rows.cells[1]);
+    (void)snprintf(ret, size, "%s", buf_text(&text));
+    if (rows.cells[1].state == LF_CELL_REFUSED) {
+        const struct lf_refusal *refusal = rows.cells[1].refusal;
+        assert_int_equal(refusal->kind, LF_DATA);
+        assert_non_null(strstr(refusal->reason, "table t, column x, row with key id=1"));
+        assert_non_null(strstr(refusal->reason, "\"columns\": {\"x\": {\"type\": \""));
+        assert_true(refusal->start.len > 0 && refusal->start.len <= 32);
     }
     f.ops->load_close(load);
     buf_done(&text);
@@ -67,9 +68,11 @@ static const struct {
     {"TEXT", "1.0", NULL, "'1.0';"},
     {"VARCHAR(3)", "''", NULL, "'';"},
     {"TEXT", "x'00'", NULL, "!"},
-    {"TEXT", "CAST(x'ff41' AS TEXT)", NULL, "!"},
-    {"TEXT", "CAST(x'eda080' AS TEXT)", NULL, "!"},
-    {"TEXT", "CAST(x'410042' AS TEXT)", NULL, "!"},
+    {"TEXT", "CAST(x'ff41' AS TEXT)", NULL,
+     "'\xff"
+     "A';"},
+    {"TEXT", "CAST(x'eda080' AS TEXT)", NULL, "'\xed\xa0\x80';"},
+    {"TEXT", "CAST(x'410042' AS TEXT)", NULL, "'A';"}, /* shown up to its U+0000 */
     {"TEXT", "'1234567ü🙂'", NULL, "'1234567ü🙂';"},
     {"", "5", NULL, "'5';"},
     {"", "0.1", NULL, "'0.1';"},
@@ -105,7 +108,7 @@ static const struct {
     {"MONEY", "'a'", NULL, "'a';"},
 };
 
-static void value_when_it_fits_then_canonical_and_otherwise_data(void **state)
+static void value_when_it_fits_then_canonical_and_otherwise_refused(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof value_cases / sizeof value_cases[0]; i++) {
@@ -151,6 +154,22 @@ static void bad_row_when_gone_before_the_read_then_nothing(void **state)
     fixture_write(&f, "INSERT INTO t VALUES(NULL,1),(x'01',1),('a','bad'); DELETE FROM t; INSERT INTO t VALUES('b',1)",
                   "t");
     assert_int_equal(f.tables[0].faults, 0);
+    fixture_remove(&f);
+}
+
+static void value_when_it_does_not_fit_in_the_stream_then_refused_and_the_table_goes_on(void **state)
+{
+    (void)state;
+    struct fixture f;
+    fixture_make(&f, "WAL", "CREATE TABLE t(id INTEGER PRIMARY KEY, v INT, s TEXT)");
+    fixture_follow(&f);
+    app(&f, "INSERT INTO t VALUES(1,'no number','a'),(2,2,CAST(x'ff' AS TEXT))");
+    fixture_drain(&f);
+    assert_int_equal(f.tables[0].faults, 0);
+    assert_int_equal(number_of(f.map, "SELECT count(*) FROM m WHERE instr(r, '!') > 0"), 1);
+    app(&f, "UPDATE t SET v = 1 WHERE id = 1");
+    fixture_drain(&f);
+    assert_int_equal(number_of(f.map, "SELECT count(*) FROM m WHERE instr(r, '!') > 0"), 0);
     fixture_remove(&f);
 }
 
@@ -248,9 +267,10 @@ static void load_when_ordered_then_in_the_order_of_the_lake(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(value_when_it_fits_then_canonical_and_otherwise_data),
+        cmocka_unit_test(value_when_it_fits_then_canonical_and_otherwise_refused),
         cmocka_unit_test(key_when_null_or_of_another_class_then_fault),
         cmocka_unit_test(bad_row_when_gone_before_the_read_then_nothing),
+        cmocka_unit_test(value_when_it_does_not_fit_in_the_stream_then_refused_and_the_table_goes_on),
         cmocka_unit_test(column_when_excluded_then_absent_from_the_schema),
         cmocka_unit_test(type_when_configured_wrong_then_config),
         cmocka_unit_test(load_when_ordered_then_in_the_order_of_the_lake),
