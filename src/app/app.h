@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Wiring: the only place that sees every part. A session holds what a command on one link needs.
+ * Wiring: the only place that sees every part.
  *
- *   app_open_link → (link_open, link_run…) → app_close_link
+ *   app_run        the daemon, and a single run
+ *   app_perform    one operation of admin/call.h, by a command that works alone
  */
 #ifndef APP_APP_H
 #define APP_APP_H
 
+#include "admin/call.h"
+#include "base/budget.h"
+#include "base/json.h"
 #include "base/log.h"
+#include "catalog/catalog.h"
 #include "config/config.h"
 #include "lake/lake.h"
 #include "lake/path.h"
@@ -16,42 +21,37 @@
 
 struct app_options {
     const char *state_dir;
+    const char *config_path; /* NULL: made from flags, so that nothing can be read again */
     struct log *log;
+    struct catalog *catalog; /* may be NULL */
     bool track, takeover;
-    bool log_end; /* log how a link ended; on a terminal the command itself says it */
-    bool once;    /* a single run, so no commit for the cursor alone */
-    const char *const *resync;
-    size_t nresync;
-    bool resync_all;
+    bool log_end;                    /* log how a link ended; on a terminal the command itself says it */
+    bool once;                       /* a single run: no control socket, and no commit for the cursor alone */
+    const char *only;                /* name of the one link that runs; NULL: all */
+    const struct admin_call *resync; /* NULL: none; without entities: everything */
     struct link_observer observer;
-};
-
-/* One link with its lake, locked. */
-struct app_link {
-    const struct config_link *settings; /* borrowed */
-    struct link_entity_config *entities;
-    struct lake *lake;
-    char *folder; /* scratch, below the state directory */
-    char *location;
-    int state_lock_fd; /* -1: not held */
-    struct link *link;
+    struct budget *budget; /* shared by all links; app_run makes it */
 };
 
 /* --state-dir, $STATE_DIRECTORY, as root /var/lib/lakefeed, else $XDG_STATE_HOME/lakefeed; made with mode 0700. */
 bool app_state_dir(const char *given, char **ret_path, struct lf_error *err) LF_MUST_CHECK;
+char *app_socket_path(const char *state_dir);
 
 /* The connector of a link, its options checked. NULL: CONFIG. */
 const struct lf_connector *app_find_connector(const struct config_link *settings, struct lf_error *err);
 bool app_open_lake(const struct config_link *settings, struct lake **ret_lake, struct lf_error *err) LF_MUST_CHECK;
-
-/* Opens the lake, takes the locks of lake and state directory and makes the link. CONFLICT: another process has it. */
-bool app_open_link(const struct config *config, const struct config_link *settings, const struct app_options *options,
-                   struct app_link *ret_link, struct lf_error *err) LF_MUST_CHECK;
-void app_close_link(struct app_link *link);
+/* model.json without any lock; NULL when there is none. */
+bool app_read_model(struct lake *lake, struct model **ret_model, struct lf_error *err) LF_MUST_CHECK;
 
 /* Runs every link of the configuration, each on its own thread, until SIGTERM or SIGINT; with options->once one link after the other, until
- * each is up to date. This thread waits for signals. The exit status; *ret_first: the failure that it comes from. */
-int app_run(const struct config *config, const struct app_options *options, struct lf_error *ret_first);
+ * each is up to date. This thread runs the loop. The exit status; *ret_first: the failure that it comes from.
+ * `writer` gets one object with what it did for each link that reached its end; may be NULL. */
+int app_run(struct config *config, const struct app_options *options, struct json_writer *writer,
+            struct lf_error *ret_first);
+
+/* One operation on one link, in this process, under the locks that it needs. */
+bool app_perform(struct config *config, const struct config_link *settings, const struct app_options *options,
+                 const struct admin_call *call, struct admin_answer *ret_answer, struct lf_error *err) LF_MUST_CHECK;
 
 /* X(name, status, meaning) */
 #define APP_STATUSES(X) \

@@ -16,39 +16,27 @@ static char *owner_text(const char *link)
     return text_printf("pid %ld on %s, link %s", (long)getpid(), host, link);
 }
 
-static void fill_options(const struct config *config, const struct config_link *settings,
-                         const struct app_options *options, struct app_link *app,
-                         const struct link_entity_config *entities, struct link_options *ret)
+static enum intake_rule intake_rule_of(const char *word)
 {
-    *ret = (struct link_options){
-        .name = settings->name,
-        .url = settings->source_url,
-        .connector_options = settings->connector_options,
-        .nconnector_options = settings->nconnector_options,
-        .lake = app->lake,
-        .location = app->location,
-        .entities = entities,
-        .nentities = settings->nentities,
-        .resync = options->resync,
-        .nresync = options->nresync,
-        .resync_all = options->resync_all,
-        .track = options->track,
-        .takeover = options->takeover,
-        .interval_ms = settings->interval_ms,
-        .cursor_interval_ms = options->once ? 0 : settings->cursor_interval_ms,
-        .load_commit_ms = settings->load_commit_ms,
-        .keep = settings->keep,
-        .keep_for_ms = settings->keep_for_ms,
-        .partition_bytes = settings->partition_bytes,
-        .chunk_rows = settings->chunk_rows,
-        .memory_bytes = config->memory_bytes / config->nlinks,
-        .spool_disk_bytes = config->spool_max_bytes,
-        .scratch_folder = app->folder,
-        .version = LAKEFEED_VERSION,
-        .clock = clock_system(),
-        .random = random_system(),
-        .log = options->log,
-        .observer = options->observer,
+    return strcmp(word, "replace") == 0      ? INTAKE_REPLACE
+           : strcmp(word, "quarantine") == 0 ? INTAKE_QUARANTINE
+                                             : INTAKE_FAIL;
+}
+
+static const char *first_given(const char *word, const char *otherwise)
+{
+    return word != NULL ? word : otherwise;
+}
+
+/* `entity` NULL: what holds for the whole link. */
+static struct link_policy policy_of(const struct config_link *link, const struct config_entity *entity)
+{
+    static const struct config_entity none = {0};
+    entity = entity != NULL ? entity : &none;
+    return (struct link_policy){
+        .intake = {.bad_text = intake_rule_of(first_given(entity->on_bad_text, link->on_bad_text)),
+                   .bad_row = intake_rule_of(first_given(entity->on_bad_row, link->on_bad_row))},
+        .freeze_on_lost_file = strcmp(first_given(entity->on_lost_file, link->on_lost_file), "freeze") == 0,
     };
 }
 
@@ -59,49 +47,107 @@ static bool lock_all(struct app_link *app, const struct app_options *options, st
     return app->lake->ops->lock(app->lake, owner, err);
 }
 
-static bool make_link(struct app_link *app, const struct config *config, const struct app_options *options,
-                      struct lf_error *err)
+/* Before anything is written: a folder that is somebody else's stays without a trace of us. */
+static bool check_ours(struct lake *lake, struct lf_error *err)
 {
-    const struct config_link *settings = app->settings;
-    CLEANUP(buf_done) struct buf location = {0};
-    const struct lf_connector *connector = app_find_connector(settings, err);
-    if (connector == NULL) {
-        return false;
-    }
-    TRY(app_open_lake(settings, &app->lake, err));
-    TRY(app->lake->ops->url(app->lake, LAKE_PATH_MODEL, &location, err));
-    app->location = text_copy(buf_text(&location));
-    app->folder = text_printf("%s/%s", options->state_dir, settings->name);
-    TRY(file_make_folders(app->folder, 0700, err));
-    TRY(lock_all(app, options, err));
-    if (settings->nentities > 0) {
-        app->entities = mem_new(settings->nentities, sizeof *app->entities);
-    }
-    for (size_t i = 0; app->entities != NULL && i < settings->nentities; i++) {
-        app->entities[i] =
-            (struct link_entity_config){.table = settings->entities[i].table, .name = settings->entities[i].name};
-    }
-    struct link_options link_options;
-    fill_options(config, settings, options, app, app->entities, &link_options);
-    link_options.connector = connector;
-    link_options.load_threads = (connector->capabilities & LF_CAP_PARALLEL) != 0 ? (size_t)get_nprocs() : 1;
-    app->link = link_new(&link_options);
-    return true;
+    CLEANUP(model_free) struct model *model = NULL;
+    return app_read_model(lake, &model, err);
 }
 
-bool app_open_link(const struct config *config, const struct config_link *settings, const struct app_options *options,
+static bool open_all(struct app_link *app, const struct app_options *options, struct lf_error *err)
+{
+    CLEANUP(buf_done) struct buf location = {0};
+    app->connector = app_find_connector(app->settings, err);
+    TRY(app->connector != NULL);
+    TRY(app_open_lake(app->settings, &app->lake, err));
+    TRY(app->lake->ops->url(app->lake, LAKE_PATH_MODEL, &location, err));
+    app->location = text_copy(buf_text(&location));
+    TRY(check_ours(app->lake, err));
+    app->folder = text_printf("%s/%s", options->state_dir, app->settings->name);
+    TRY(file_make_folders(app->folder, 0700, err));
+    return lock_all(app, options, err);
+}
+
+bool app_link_open(const struct config *config, const struct config_link *settings, const struct app_options *options,
                    struct app_link *ret_link, struct lf_error *err)
 {
-    struct app_link app = {.settings = settings, .state_lock_fd = -1};
-    if (!make_link(&app, config, options, err)) {
-        app_close_link(&app);
+    struct app_link app = {.config = config, .settings = settings, .state_lock_fd = -1};
+    if (!open_all(&app, options, err)) {
+        app_link_close(&app);
         return false;
     }
     *ret_link = app;
     return true;
 }
 
-void app_close_link(struct app_link *link)
+static void fill_entities(struct app_link *app)
+{
+    const struct config_link *settings = app->settings;
+    free(app->entities);
+    app->entities = settings->nentities > 0 ? mem_new(settings->nentities, sizeof *app->entities) : NULL;
+    for (size_t i = 0; i < settings->nentities; i++) {
+        const struct config_entity *entity = &settings->entities[i];
+        app->entities[i] = (struct link_entity_config){
+            .table = entity->table, .name = entity->name, .policy = policy_of(settings, entity)};
+    }
+}
+
+static struct link_options link_options(const struct app_link *app, const struct app_options *options)
+{
+    const struct config_link *settings = app->settings;
+    bool parallel = (app->connector->capabilities & LF_CAP_PARALLEL) != 0;
+    return (struct link_options){
+        .name = settings->name,
+        .connector = app->connector,
+        .url = settings->source_url,
+        .shown_url = settings->source_shown,
+        .connector_options = settings->connector_options,
+        .nconnector_options = settings->nconnector_options,
+        .lake = app->lake,
+        .location = app->location,
+        .entities = app->entities,
+        .nentities = settings->nentities,
+        .policy = policy_of(settings, NULL),
+        .track = options->track,
+        .takeover = options->takeover,
+        .interval_ms = settings->interval_ms,
+        .cursor_interval_ms = options->once ? 0 : settings->cursor_interval_ms,
+        .load_commit_ms = settings->load_commit_ms,
+        .keep = settings->keep,
+        .keep_for_ms = settings->keep_for_ms,
+        .partition_bytes = settings->partition_bytes,
+        .chunk_rows = settings->chunk_rows,
+        .load_threads = parallel ? (size_t)get_nprocs() : 1,
+        .memory_bytes = app->config->memory_bytes,
+        .budget = options->budget,
+        .spool_disk_bytes = app->config->spool_max_bytes,
+        .scratch_folder = app->folder,
+        .version = LAKEFEED_VERSION,
+        .clock = clock_system(),
+        .random = random_system(),
+        .log = options->log,
+    };
+}
+
+bool app_link_begin(struct app_link *app, const struct app_options *options, const struct link_observer *observer,
+                    struct lf_error *err)
+{
+    link_free(&app->link);
+    app->connector = app_find_connector(app->settings, err);
+    TRY(app->connector != NULL);
+    fill_entities(app);
+    struct link_options made = link_options(app, options);
+    made.observer = *observer;
+    if (options->resync != NULL) {
+        made.resync = (const char *const *)options->resync->entities;
+        made.nresync = options->resync->nentities;
+        made.resync_all = options->resync->nentities == 0;
+    }
+    app->link = link_new(&made);
+    return true;
+}
+
+void app_link_close(struct app_link *link)
 {
     link_free(&link->link);
     lake_close(&link->lake);

@@ -305,7 +305,8 @@ bool budget_take_work(struct budget *budget, const struct budget_wish *wish, str
     size_t bytes = 0;
     size_t index = 0;
     (void)pthread_mutex_lock(&budget->lock);
-    assert(!find_owner(budget, &index)); /* the deadlock rule */
+    bool holds = find_owner(budget, &index);
+    assert(!holds); /* the deadlock rule */
     bool granted = wait_for_work(budget, wish, &bytes);
     if (granted) {
         fill_grant(budget, wish, bytes, ret_grant);
