@@ -23,6 +23,9 @@
     X(once, FLAG, "once", NULL, "bring the lake up to date and exit") \
     X(track, FLAG, "track", NULL, "install change tracking where it is missing") \
     X(takeover, FLAG, "takeover", NULL, "take the source's consumer over from another lake") \
+    X(reason, TEXT, "reason", "TEXT", "why the link is disabled; status shows it") \
+    X(purge, FLAG, "purge", NULL, "remove lakefeed's files from the lake too; without --yes only list them") \
+    X(yes, FLAG, "yes", NULL, "do it without listing it first") \
     X(json, FLAG, "json", NULL, "print the result as JSON") \
     X(state_dir, TEXT, "state-dir", "FOLDER", \
       "locks and temporary files (default: $STATE_DIRECTORY, /var/lib/lakefeed, XDG)") \
@@ -41,7 +44,11 @@ struct cli {
     size_t nwords;
     char *state; /* the state directory, once app_state_dir has settled it */
     struct config *config;
+    char *config_file; /* that config was read from; NULL: made from flags */
     struct log *log;
+    struct catalog *catalog;
+    bool terminal; /* messages go to a person */
+    bool live;     /* and lines of progress are wanted */
 };
 
 struct cli_verb {
@@ -56,47 +63,32 @@ extern const struct cli_verb cli_verbs[]; /* ends with a NULL name */
 /* Parses argv after the verb. USAGE texts go to stderr; *ret_status is the exit status when this returns false. */
 bool cli_parse(const struct cli_verb *verb, int argc, char **argv, struct cli *ret_cli, int *ret_status);
 void cli_done(struct cli *cli);
-void cli_print_help(FILE *out);
+void cli_print_usage(FILE *out); /* the verbs and how to begin */
+void cli_print_help(FILE *out);  /* that, exit statuses, environment, files */
 void cli_print_verb_help(const struct cli_verb *verb, FILE *out);
 
-/* Configuration and state directory from file or flags, log to stderr. */
-bool cli_prepare(struct cli *cli, struct lf_error *err) LF_MUST_CHECK;
+/* Configuration and state directory from file or flags, log to stderr. `once`: a run that ends; on a terminal lines of progress say
+ * what the log would. */
+bool cli_prepare(struct cli *cli, bool once, struct lf_error *err) LF_MUST_CHECK;
 /* The link of --link, or the only one. */
 bool cli_choose_link(const struct cli *cli, const struct config_link **ret_link, struct lf_error *err) LF_MUST_CHECK;
 /* Prints "lakefeed: …" and returns the exit status. */
 int cli_fail(const struct lf_error *err);
-/* The head of the lake without any lock; *ret_model NULL when there is no model.json. */
-bool cli_read_model(const struct config_link *link, struct lake **ret_lake, struct model **ret_model,
-                    struct lf_error *err) LF_MUST_CHECK;
-
 int cli_run(struct cli *cli);
+int cli_init(struct cli *cli);
 int cli_track(struct cli *cli);
 int cli_untrack(struct cli *cli);
-int cli_unlink(struct cli *cli);
+int cli_check(struct cli *cli);
 int cli_status(struct cli *cli);
 int cli_artifacts(struct cli *cli);
+int cli_failures(struct cli *cli);
+int cli_snapshot(struct cli *cli);
 int cli_resync(struct cli *cli);
+int cli_enable(struct cli *cli);
+int cli_disable(struct cli *cli);
+int cli_unlink(struct cli *cli);
 int cli_verify(struct cli *cli);
+int cli_config(struct cli *cli);
 int cli_version(struct cli *cli);
-
-/* Progress on a terminal, and the summary of a run. */
-struct progress_entity {
-    char *name;
-    uint64_t rows;
-    int64_t estimated, began_us, last_us;
-};
-struct progress {
-    FILE *out;
-    bool live;                        /* a terminal: one line that moves while rows are read */
-    struct progress_entity *entities; /* read since the last commit */
-    size_t nentities, size;
-    int64_t began_us, shown_us;
-    uint64_t rows, changes, commits, skipped;
-    struct clock clock;
-};
-void progress_init(struct progress *progress, FILE *out, bool live);
-void progress_done(struct progress *progress);
-struct link_observer progress_observer(struct progress *progress);
-void progress_summary(struct progress *progress, const struct model *head, FILE *out);
 
 #endif

@@ -1,72 +1,54 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/cli.h"
-
 #include "base/macros.h"
+#include "cli/progress.h"
+#include "cli/render.h"
 
-#include <string.h>
-#include <unistd.h>
-
-/* What the lake of each link holds after a single run. */
-static void summarize(struct cli *cli, struct progress *progress)
+/* What each link did. */
+static bool summarize(const struct cli *cli, struct json_writer *writer, const struct buf *text, struct lf_error *err)
 {
-    for (size_t i = 0; i < cli->config->nlinks; i++) {
-        CLEANUP(lake_close) struct lake *lake = NULL;
-        CLEANUP(model_free) struct model *model = NULL;
-        struct lf_error err;
-        if (cli_read_model(&cli->config->links[i], &lake, &model, &err) && model != NULL) {
-            progress_summary(progress, model, stdout);
-        }
-    }
+    CLEANUP(json_free) struct json *root = NULL;
+    TRY(json_writer_finish(writer, err) && buf_check(text, "the summary", err));
+    TRY(json_parse("the summary", buf_text(text), text->len, &root, err));
+    render_runs(cli, root, stdout);
+    return true;
 }
 
-static int run(struct cli *cli, const struct app_options *what)
+static int run(struct cli *cli, struct json_writer *writer, struct lf_error *err)
 {
-    struct lf_error err = {0};
     CLEANUP(progress_done) struct progress progress;
-    bool terminal = isatty(STDERR_FILENO) && !cli->config->log_json;
-    progress_init(&progress, stderr, terminal && what->once && !cli->verbose);
+    progress_init(&progress, stderr, cli->live);
     const struct app_options options = {
         .state_dir = cli->state,
+        .config_path = cli->config_file,
         .log = cli->log,
+        .catalog = cli->catalog,
         .track = cli->track,
         .takeover = cli->takeover,
-        .once = what->once,
-        .log_end = !terminal,
-        .resync = what->resync,
-        .nresync = what->nresync,
-        .resync_all = what->resync_all,
+        .once = cli->once,
+        .only = cli->link,
+        .log_end = !cli->terminal,
         .observer = progress_observer(&progress),
     };
-    int status = app_run(cli->config, &options, &err);
-    if (err.kind != LF_NONE) {
-        (void)(terminal && err.kind != LF_CANCELLED ? cli_fail(&err) : 0);
-    } else if (what->once) {
-        progress_done(&progress);
-        summarize(cli, &progress);
-    }
-    return status;
+    return app_run(cli->config, &options, writer, err);
 }
 
 int cli_run(struct cli *cli)
 {
+    CLEANUP(buf_done) struct buf text = {0};
+    CLEANUP(json_writer_free) struct json_writer *writer = json_writer_new(&text, /* indent= */ false);
     struct lf_error err;
-    if (!cli_prepare(cli, &err)) {
+    const struct config_link *only = NULL;
+    if (!cli_prepare(cli, cli->once, &err) || (cli->link != NULL && !cli_choose_link(cli, &only, &err))) {
         return cli_fail(&err);
     }
-    return run(cli, &(struct app_options){.once = cli->once});
-}
-
-int cli_resync(struct cli *cli)
-{
-    struct lf_error err;
-    const struct config_link *link = NULL;
-    if (!cli_prepare(cli, &err) || !cli_choose_link(cli, &link, &err)) {
+    err = (struct lf_error){0};
+    json_begin_array(writer);
+    int status = run(cli, writer, &err);
+    json_end_array(writer);
+    if (err.kind != LF_NONE) {
+        (void)(cli->terminal && err.kind != LF_CANCELLED ? cli_fail(&err) : 0);
+    } else if (cli->once && !summarize(cli, writer, &text, &err)) {
         return cli_fail(&err);
     }
-    if (cli->config->nlinks > 1) {
-        lf_error_set(&err, LF_CONFIG, 0, "resync works on a configuration of one link");
-        return cli_fail(&err);
-    }
-    return run(cli, &(struct app_options){
-                        .resync = cli->words, .nresync = cli->nwords, .resync_all = cli->nwords == 0, .once = true});
+    return status;
 }

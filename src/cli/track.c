@@ -10,7 +10,7 @@ static bool prepare(struct cli *cli, const struct config_link **ret_link, struct
     if (cli->source != NULL && cli->lake == NULL) {
         cli->lake = "file:.";
     }
-    TRY(cli_prepare(cli, err));
+    TRY(cli_prepare(cli, /* once= */ false, err));
     return cli_choose_link(cli, ret_link, err);
 }
 
@@ -51,36 +51,5 @@ int cli_untrack(struct cli *cli)
         return cli_fail(&err);
     }
     (void)printf("Change tracking is gone from the source, without a trace.\n");
-    return APP_DONE;
-}
-
-/* Both locks are held meanwhile, so that no daemon of this link runs. A lake that is gone cannot say its id: then the name decides. */
-static bool unregister(struct cli *cli, const struct config_link *link, struct lf_error *err)
-{
-    const struct app_options options = {.state_dir = cli->state, .log = cli->log};
-    CLEANUP(app_source_close) struct app_source source = {0};
-    CLEANUP(app_close_link) struct app_link app = {.state_lock_fd = -1};
-    CLEANUP(lake_close) struct lake *lake = NULL;
-    CLEANUP(model_free) struct model *model = NULL;
-    TRY(app_open_link(cli->config, link, &options, &app, err));
-    TRY(cli_read_model(link, &lake, &model, err));
-    TRY(app_source_open(&source, link, err));
-    const struct lf_consumer consumer = {
-        .link = link->name,
-        .lake_id = model == NULL ? "" : model->lake_id,
-        .location = app.location,
-        .takeover = model == NULL || cli->takeover,
-    };
-    return source.connector->ops->unregister_consumer(source.session, &consumer, err);
-}
-
-int cli_unlink(struct cli *cli)
-{
-    struct lf_error err;
-    const struct config_link *link = NULL;
-    if (!cli_prepare(cli, &err) || !cli_choose_link(cli, &link, &err) || !unregister(cli, link, &err)) {
-        return cli_fail(&err);
-    }
-    (void)printf("The source keeps nothing for link %s any more; the files of the lake stay.\n", link->name);
     return APP_DONE;
 }

@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/macros.h"
 #include "cli/cli.h"
+#include "cli/terminal.h"
 
 #include <inttypes.h>
 
@@ -71,6 +72,10 @@ static void print_entity(const struct verify_entity *entity)
         (void)printf("; %" PRIu64 " %s kept changing and %s not compared", entity->moving,
                      plural(entity->moving, "key", "keys"), plural(entity->moving, "was", "were"));
     }
+    if (entity->quarantined > 0) {
+        (void)printf("; %" PRIu64 " %s cannot be taken and %s listed", entity->quarantined,
+                     plural(entity->quarantined, "row", "rows"), plural(entity->quarantined, "is", "are"));
+    }
     (void)putchar('\n');
 }
 
@@ -85,16 +90,18 @@ static void print_text(const struct verify_result *result)
         skipped += result->entities[i].skipped != NULL;
     }
     size_t compared = result->nentities - skipped;
-    (void)printf("%s: %zu %s, %" PRIu64 " %s",
-                 result->equal ? "The lake equals the source" : "The lake differs from the source", compared,
-                 plural(compared, "entity", "entities"), rows, plural(rows, "row", "rows"));
+    CLEANUP(buf_done) struct buf text = {0};
+    buf_printf(&text, "%s: %zu %s, %" PRIu64 " %s",
+               result->equal ? "The lake equals the source" : "The lake differs from the source", compared,
+               plural(compared, "entity", "entities"), rows, plural(rows, "row", "rows"));
     if (differences > 0) {
-        (void)printf(", %" PRIu64 " %s", differences, plural(differences, "difference", "differences"));
+        buf_printf(&text, ", %" PRIu64 " %s", differences, plural(differences, "difference", "differences"));
     }
     if (skipped > 0) {
-        (void)printf("; %zu %s not compared", skipped, plural(skipped, "entity was", "entities were"));
+        buf_printf(&text, "; %zu %s not compared", skipped, plural(skipped, "entity was", "entities were"));
     }
-    (void)puts(".");
+    buf_append_char(&text, '.');
+    text_print_wrapped(stdout, buf_text(&text), 0, 2, terminal_result_columns());
 }
 
 /* ---- as JSON ---- */
@@ -140,6 +147,7 @@ static void write_entity(struct json_writer *writer, const struct verify_entity 
     json_end_array(writer);
     write_number(writer, "differenceCount", entity->difference_count);
     write_number(writer, "moving", entity->moving);
+    write_number(writer, "quarantined", entity->quarantined);
     write_text(writer, "skipped", entity->skipped);
     json_end_object(writer);
 }
@@ -200,7 +208,8 @@ int cli_verify(struct cli *cli)
     CLEANUP(verify_result_done) struct verify_result result = {0};
     const struct config_link *link = NULL;
     struct lf_error err;
-    if (!cli_prepare(cli, &err) || !cli_choose_link(cli, &link, &err) || !compare(cli, link, &result, &err)) {
+    if (!cli_prepare(cli, /* once= */ false, &err) || !cli_choose_link(cli, &link, &err) ||
+        !compare(cli, link, &result, &err)) {
         return cli_fail(&err);
     }
     if (!cli->json) {
