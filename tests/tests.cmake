@@ -14,6 +14,16 @@ if(Python3_FOUND AND EXISTS ${PROJECT_SOURCE_DIR}/scripts/generate_docs)
     add_test(NAME generated_docs COMMAND ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/scripts/generate_docs --check)
     set_tests_properties(generated_docs PROPERTIES LABELS lint)
 endif()
+if(TARGET lakefeed_generate)
+    set_target_properties(lakefeed_generate PROPERTIES EXCLUDE_FROM_ALL FALSE)
+    add_test(NAME generated_cli COMMAND lakefeed_generate --check ${PROJECT_SOURCE_DIR}/docs)
+    set_tests_properties(generated_cli PROPERTIES LABELS lint)
+endif()
+
+if(Python3_FOUND AND EXISTS ${PROJECT_SOURCE_DIR}/scripts/log_events.py)
+    add_test(NAME log_events COMMAND ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/scripts/log_events.py)
+    set_tests_properties(log_events PROPERTIES LABELS lint)
+endif()
 
 # Doubles that several tests share. They bring no layer with them: a test links those of its own folder.
 file(GLOB fakes CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/fakes/*.c)
@@ -35,6 +45,13 @@ if(plugin)
     add_library(lakefeed_example_static STATIC ${plugin})
     target_include_directories(lakefeed_example_static PUBLIC ${PROJECT_SOURCE_DIR}/tests)
     target_link_libraries(lakefeed_example_static PUBLIC lakefeed_abi)
+endif()
+
+# A failing disk and a wrong clock for the real program. A sanitizer must be the first library of a process, so not with one.
+if(NOT LAKEFEED_SANITIZE AND NOT LAKEFEED_FUZZ)
+    add_library(fault_shim MODULE ${PROJECT_SOURCE_DIR}/tests/shim/fault_shim.c)
+    set_target_properties(fault_shim PROPERTIES PREFIX "")
+    target_link_libraries(fault_shim PRIVATE lakefeed_abi ${CMAKE_DL_LIBS})
 endif()
 
 # An executable of the tests: LIBRARIES are those under test, highest layer first; EXAMPLE adds the example connector.

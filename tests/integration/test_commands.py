@@ -147,7 +147,7 @@ def test_each_command_works_with_relative_paths_from_another_folder(world):
     world.lakefeed("track", "--source", "sqlite:../my shop.db", "--state-dir", "../state dir", cwd=there)
     lakefeed("run", "--once")
     world.assert_equal()
-    assert json.loads(lakefeed("status", "--json").out)["link"] == "my_shop"
+    assert json.loads(lakefeed("status", "--json").out)["links"][0]["link"] == "my_shop"
     assert len(json.loads(lakefeed("artifacts", "--json").out)) == 2
     lakefeed("verify")
     lakefeed("resync", "t")

@@ -126,6 +126,46 @@ def test_a_dropped_column_keeps_its_place_empty_and_a_new_one_comes_last(world):
     ]
 
 
+# Columns to drop of t(a, id, b, c, d), whose key is id, and what comes after.
+DROPS = {
+    "first, so that the key comes after it": ["ALTER TABLE t DROP COLUMN a"],
+    "middle": ["ALTER TABLE t DROP COLUMN b"],
+    "last": ["ALTER TABLE t DROP COLUMN d"],
+    "several": ["ALTER TABLE t DROP COLUMN a", "ALTER TABLE t DROP COLUMN c"],
+    "one, and another added": ["ALTER TABLE t DROP COLUMN b", "ALTER TABLE t ADD COLUMN e TEXT"],
+}
+
+
+@pytest.mark.parametrize("name", DROPS)
+def test_rows_keep_their_columns_after_one_was_dropped(world, name):
+    """In the stream, verify, a load for a lost partition, and after each start, which knows the shape from the lake."""
+    world.sql(
+        "CREATE TABLE t(a TEXT, id INTEGER PRIMARY KEY, b INT, c TEXT, d REAL)",
+        "INSERT INTO t VALUES('a1', 1, 10, 'c1', 0.5), ('a2', 2, 20, 'c2', 1.5), ('a3', 3, 30, NULL, 2.5)",
+    )
+    world.wal()
+    world.track_once()
+    world.sql(*DROPS[name])
+    world.once()
+    world.assert_equal()
+    world.verify()
+    world.sql("INSERT INTO t(id) VALUES(4)", "UPDATE t SET id = 30 WHERE id = 3", "DELETE FROM t WHERE id = 2")
+    world.once()
+    world.assert_equal()
+    world.damaged.add(world.lake)
+    for path in world.read().of_table("t").files:
+        (world.lake / path).unlink()
+    world.once()
+    world.assert_equal()
+    world.verify()
+    for number in (5, 6):
+        daemon = world.daemon()
+        world.sql(f"INSERT INTO t(id) VALUES({number})", f"DELETE FROM t WHERE id = {number - 1}")
+        world.wait_equal()
+        assert daemon.stop() == 0
+    world.verify()
+
+
 def test_a_dropped_table_stands_in_error_and_the_others_go_on(world):
     world.sql(*TABLES)
     world.track_once()
