@@ -8,8 +8,8 @@
 #include "base/macros.h"
 #include "commit/purge.h"
 
-bool change_enabled(struct app_link *app, bool enabled, const char *reason, struct json_writer *writer,
-                    struct lf_error *err)
+static bool set_enabled(struct app_link *app, bool enabled, const char *reason, struct json_writer *writer,
+                        struct lf_error *err)
 {
     struct clock clock = clock_system();
     CLEANUP(lake_control_done)
@@ -54,8 +54,8 @@ static void write_plan(struct json_writer *writer, const struct purge_plan *plan
 }
 
 /* The source forgets the link before any file goes: what is left after a crash in between can be purged by the same command. */
-bool change_unlink(struct app_link *app, const struct admin_call *call, struct json_writer *writer,
-                   struct lf_error *err)
+static bool unlink_lake(struct app_link *app, const struct admin_call *call, struct json_writer *writer,
+                        struct lf_error *err)
 {
     CLEANUP(purge_plan_done) struct purge_plan plan = {0};
     TRY(!call->purge || purge_list(app->lake, &plan, err));
@@ -70,4 +70,17 @@ bool change_unlink(struct app_link *app, const struct admin_call *call, struct j
     write_plan(writer, &plan);
     json_end_object(writer);
     return true;
+}
+
+bool change_link(struct app_link *app, const struct admin_call *call, struct json_writer *writer, struct lf_error *err)
+{
+    switch (call->operation) {
+    case ADMIN_enable:
+    case ADMIN_disable:
+        return set_enabled(app, call->operation == ADMIN_enable, call->reason, writer, err);
+    case ADMIN_unlink:
+        return unlink_lake(app, call, writer, err);
+    default:
+        return lf_error_set(err, LF_INTERNAL, 0, "%s changes nothing of a link", admin_operation_name(call->operation));
+    }
 }

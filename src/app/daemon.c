@@ -166,15 +166,19 @@ static void on_signal(void *context, int number)
     if (number == SIGHUP) {
         daemon_reload(daemon, NULL);
     } else {
+        daemon->signalled = !daemon->options->once && !all_are(daemon, /* ended= */ false);
         daemon_stop(daemon);
         daemon_look(daemon);
     }
 }
 
-/* The first failure in the order of links is the process's; 4 and 5 only stand when no other link went on, which is so here. */
+/* The first failure in the order of links is the process's, unless other links went on until they were asked to stop. */
 static int status_of(const struct daemon *daemon, struct lf_error *ret_first)
 {
     int status = APP_DONE;
+    if (daemon->signalled) {
+        return APP_DONE;
+    }
     for (size_t i = 0; i < daemon->nmembers && status == APP_DONE; i++) {
         struct runner_report report;
         runner_report(daemon->members[i].runner, &report);

@@ -31,7 +31,8 @@ struct daemon {
     size_t next;                         /* with once: the link to begin next */
     uint64_t reloads_begun, reload_done; /* reload_done: the number of the newest in force */
     bool stopping;
-    bool reloaded; /* a configuration came by reload: whoever made it is still at it, and may mend a link that fails */
+    bool signalled; /* asked to stop while links were at work */
+    bool reloaded;  /* a configuration came by reload: whoever made it is still at it, and may mend a link that fails */
 };
 
 bool daemon_means(const struct daemon *daemon, const struct config_link *settings); /* run --link names one */

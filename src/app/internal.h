@@ -68,9 +68,7 @@ bool app_read(struct config *config, const struct config_link *settings, const s
               struct lf_error *err) LF_MUST_CHECK;
 
 /* Under the locks. */
-bool change_enabled(struct app_link *app, bool enabled, const char *reason, struct json_writer *writer,
-                    struct lf_error *err) LF_MUST_CHECK;
-bool change_unlink(struct app_link *app, const struct admin_call *call, struct json_writer *writer,
-                   struct lf_error *err) LF_MUST_CHECK;
+bool change_link(struct app_link *app, const struct admin_call *call, struct json_writer *writer,
+                 struct lf_error *err) LF_MUST_CHECK; /* enable, disable, unlink */
 
 #endif

@@ -47,11 +47,15 @@ static bool lock_all(struct app_link *app, const struct app_options *options, st
     return app->lake->ops->lock(app->lake, owner, err);
 }
 
-/* Before anything is written: a folder that is somebody else's stays without a trace of us. */
+/* Before the first lock file is written: a folder that is somebody else's stays without a trace of us. */
 static bool check_ours(struct lake *lake, struct lf_error *err)
 {
     CLEANUP(model_free) struct model *model = NULL;
-    return app_read_model(lake, &model, err);
+    struct lake_stat owner;
+    if (lake->ops->stat(lake, LAKE_PATH_OWNER, &owner, err)) {
+        return true;
+    }
+    return err->kind == LF_NOT_FOUND && app_read_model(lake, &model, err);
 }
 
 static bool open_all(struct app_link *app, const struct app_options *options, struct lf_error *err)

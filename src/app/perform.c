@@ -35,10 +35,7 @@ static bool change(struct config *config, const struct config_link *settings, co
 {
     CLEANUP(app_link_close) struct app_link app = {.state_lock_fd = -1};
     TRY(app_link_open(config, settings, options, &app, err));
-    if (call->operation == ADMIN_unlink) {
-        return change_unlink(&app, call, writer, err);
-    }
-    return change_enabled(&app, call->operation == ADMIN_enable, call->reason, writer, err);
+    return change_link(&app, call, writer, err);
 }
 
 static bool run(struct config *config, const struct config_link *settings, const struct app_options *options,

@@ -182,9 +182,8 @@ static void read_file(void *context)
         lf_error_set(&reload->err, LF_CONFIG, 0,
                      "this daemon was started with --source and --lake, so there is no file to read again; start it "
                      "with -c FILE");
-    } else {
-        bool read = config_load(path, &reload->config, &reload->err);
-        (void)read; /* the configuration tells */
+    } else if (!config_load(path, &reload->config, &reload->err)) {
+        reload->config = NULL;
     }
     loop_post(reload->daemon->loop, apply, reload);
 }

@@ -155,28 +155,13 @@ void runner_begin(struct runner *runner)
     pthread_mutex_unlock(&runner->mutex);
 }
 
-static bool change(struct app_link *app, const struct admin_call *call, struct json_writer *writer,
-                   struct lf_error *err)
-{
-    switch (call->operation) {
-    case ADMIN_enable:
-    case ADMIN_disable:
-        return change_enabled(app, call->operation == ADMIN_enable, call->reason, writer, err);
-    case ADMIN_unlink:
-        return change_unlink(app, call, writer, err);
-    default:
-        return lf_error_set(err, LF_INTERNAL, 0, "%s is nothing that a link does",
-                            admin_operation_name(call->operation));
-    }
-}
-
 /* Whether the link still exists. */
 static bool serve_one(struct app_link *app, struct request *request)
 {
     CLEANUP(admin_answer_done) struct admin_answer answer = {.status = APP_DONE};
     CLEANUP(json_writer_free) struct json_writer *writer = json_writer_new(&answer.json, /* indent= */ true);
     struct lf_error err;
-    bool good = change(app, &request->call, writer, &err) && json_writer_finish(writer, &err);
+    bool good = change_link(app, &request->call, writer, &err) && json_writer_finish(writer, &err);
     bool gone = good && request->call.operation == ADMIN_unlink && !request->call.preview;
     runner_answer_one(request, &answer, good ? NULL : &err);
     return !gone;

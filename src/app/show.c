@@ -60,9 +60,9 @@ static void write_entity(struct json_writer *writer, const struct model_entity *
     json_end_object(writer);
 }
 
-static void write_error(struct json_writer *writer, const struct lf_error *err)
+static void write_error(struct json_writer *writer, const char *key, const struct lf_error *err)
 {
-    json_write_key(writer, "error");
+    json_write_key(writer, key);
     if (err == NULL || err->kind == LF_NONE) {
         json_write_null(writer);
         return;
@@ -85,7 +85,7 @@ static void write_process(struct json_writer *writer, const struct app_process *
     json_put_text(writer, "state", process->state);
     put_time(writer, "since", process->since_ms);
     put_time(writer, "nextAttempt", process->next_attempt_ms);
-    write_error(writer, process->err);
+    write_error(writer, "error", process->err);
     json_end_object(writer);
 }
 
@@ -98,10 +98,10 @@ static bool write_control(struct json_writer *writer, struct lake *lake, struct 
     return true;
 }
 
-/* The lake cannot be read now; the process's error says why. */
+/* The lake cannot be read now, so nobody knows. */
 static bool write_no_control(struct json_writer *writer)
 {
-    json_put_bool(writer, "enabled", true);
+    json_put_text(writer, "enabled", NULL);
     json_put_text(writer, "disabledReason", NULL);
     return true;
 }
@@ -129,8 +129,10 @@ bool show_status(const struct config_link *settings, const struct app_process *p
     static const struct model nothing = {0};
     CLEANUP(lake_close) struct lake *lake = NULL;
     CLEANUP(model_free) struct model *model = NULL;
-    bool opened = open_model(settings, &lake, &model, err);
+    struct lf_error lake_err = {0};
+    bool opened = open_model(settings, &lake, &model, &lake_err);
     if (process->state == NULL && !opened) {
+        *err = lake_err;
         return false;
     }
     if (process->state == NULL && model == NULL) {
@@ -140,6 +142,7 @@ bool show_status(const struct config_link *settings, const struct app_process *p
     json_put_text(writer, "link", settings->name);
     json_put_text(writer, "lake", settings->lake_shown);
     write_process(writer, process);
+    write_error(writer, "lakeError", &lake_err);
     TRY(opened ? write_control(writer, lake, err) : write_no_control(writer));
     write_model(writer, model != NULL ? model : &nothing);
     json_end_object(writer);

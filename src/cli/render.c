@@ -52,7 +52,10 @@ void render_status(UNUSED const struct cli *cli, const struct json *answer, FILE
                       text_of(answer, "cursor"));
     }
     print_process(json_member(answer, "process"), out);
-    if (!flag_of(answer, "enabled")) {
+    const struct json *lake = json_member(answer, "lakeError");
+    if (json_is_object(lake)) {
+        (void)fprintf(out, "  the lake cannot be read: %s: %s\n", text_of(lake, "kind"), text_of(lake, "message"));
+    } else if (!flag_of(answer, "enabled")) {
         const char *reason = text_of(answer, "disabledReason");
         (void)fprintf(out, "  disabled%s%s; lakefeed enable lets it run again\n", reason[0] == '\0' ? "" : ": ",
                       reason);

@@ -211,6 +211,14 @@ def test_verify_has_its_form(shop):
     assert not answer["equal"]
 
 
+def test_commands_that_only_look_leave_no_history_behind(world):
+    world.sql(*TABLES)
+    world.lakefeed("track", *world.options())
+    for verb in ("status", "failures", "check"):
+        world.lakefeed(verb, *world.options(), expect=None)
+    assert not list(world.state.glob("catalog.db*"))
+
+
 # --- the socket ---
 
 
@@ -303,3 +311,15 @@ def test_another_link_of_the_same_name_is_not_mistaken_for_the_daemons(served):
     result = served.lakefeed("snapshot", *served.options(lake=other), expect=4)
     assert "give the daemon's configuration with -c, or another --name or --state-dir" in result.err
     served.lakes.discard(other)
+
+
+def test_status_of_a_lake_that_cannot_be_read_tells_both_what_the_daemon_does_and_why(served):
+    model = served.lake / "model.json"
+    good = model.read_bytes()
+    model.write_bytes(b"{")
+    link = ask(served, "status")["links"][0]
+    assert link["process"]["pid"] == served.daemons[0].process.pid and link["enabled"] is None
+    assert link["lakeError"]["kind"] == "DATA" and str(model) in link["lakeError"]["message"]
+    text = served.lakefeed("status", *served.options()).out
+    assert f"the lake cannot be read: DATA: {model} is damaged" in text and "disabled" not in text
+    model.write_bytes(good)

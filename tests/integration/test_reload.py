@@ -171,6 +171,7 @@ def test_a_link_that_failed_is_tried_again_by_a_reload(world):
     shop.write()
     shop.reload()
     shop.daemon.wait_event("link_failed", link="broken")
+    assert sorted(broken.iterdir()) == [broken / "model.json"]  # no trace of ours
     (broken / "model.json").unlink()
     world.lakes.add(broken)
     shop.reload()
@@ -227,4 +228,15 @@ def test_what_is_asked_of_an_unlinked_link_does_not_begin_it_anew(shop):
         status, answer = call(world, "POST", f"/v1/links/second/{verb}")
         assert (status, answer["error"]["kind"]) == (404, "NOT_FOUND"), verb
     assert world.query("SELECT count(*) FROM lakefeed_consumer") == [(1,)]
+    assert shop.daemon.stop() == 0
+
+
+def test_a_daemon_asked_to_stop_ends_with_0_although_a_link_had_failed(shop):
+    broken = shop.world.folder / "broken lake"
+    broken.mkdir()
+    (broken / "model.json").write_text('{"name": "somebody else\'s"}')
+    shop.links.append(shop.link("broken", broken))
+    shop.write()
+    shop.reload()
+    shop.daemon.wait_event("link_failed", link="broken")
     assert shop.daemon.stop() == 0
