@@ -70,6 +70,8 @@ void cli_print_verb_help(const struct cli_verb *verb, FILE *out);
 /* Configuration and state directory from file or flags, log to stderr. `once`: a run that ends; on a terminal lines of progress say
  * what the log would. */
 bool cli_prepare(struct cli *cli, bool once, struct lf_error *err) LF_MUST_CHECK;
+/* read_only: a command that only looks makes no file, and puts no damaged one aside. */
+void cli_open_catalog(struct cli *cli, bool read_only);
 /* The link of --link, or the only one. */
 bool cli_choose_link(const struct cli *cli, const struct config_link **ret_link, struct lf_error *err) LF_MUST_CHECK;
 /* Prints "lakefeed: …" and returns the exit status. */

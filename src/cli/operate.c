@@ -191,7 +191,7 @@ static int operate_on_all(struct cli *cli, const struct operate_verb *verb)
         int failed = cli_fail(&err);
         status = failed > status ? failed : status;
     }
-    (void)(cli->json && shown > 0 && fputs("\n]}\n", stdout));
+    (void)(cli->json && fputs(shown > 0 ? "\n]}\n" : "{\"links\": []}\n", stdout));
     return status;
 }
 
@@ -203,6 +203,7 @@ int operate(struct cli *cli, const struct operate_verb *verb)
     if (!cli_prepare(cli, verb->progress, &err)) {
         return cli_fail(&err);
     }
+    cli_open_catalog(cli, /* read_only= */ !verb->progress);
     if (verb->every_link && cli->link == NULL) {
         return operate_on_all(cli, verb);
     }

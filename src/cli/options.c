@@ -211,9 +211,14 @@ bool cli_prepare(struct cli *cli, bool once, struct lf_error *err)
     cli->terminal = isatty(STDERR_FILENO) && !cli->config->log_json;
     cli->live = cli->terminal && once && !cli->verbose;
     cli->log = log_new(STDERR_FILENO, cli->terminal ? LOG_HUMAN : LOG_JSON, cli->live ? LOG_ERROR : LOG_INFO, &clock);
-    CLEANUP(text_free) char *path = text_printf("%s/catalog.db", cli->state);
-    cli->catalog = catalog_open(&(struct catalog_options){.path = path, .clock = clock, .log = cli->log});
     return true;
+}
+
+void cli_open_catalog(struct cli *cli, bool read_only)
+{
+    CLEANUP(text_free) char *path = text_printf("%s/" CATALOG_FILE, cli->state);
+    cli->catalog = catalog_open(
+        &(struct catalog_options){.path = path, .clock = clock_system(), .log = cli->log, .read_only = read_only});
 }
 
 bool cli_choose_link(const struct cli *cli, const struct config_link **ret_link, struct lf_error *err)

@@ -41,6 +41,7 @@ int cli_run(struct cli *cli)
     if (!cli_prepare(cli, cli->once, &err) || (cli->link != NULL && !cli_choose_link(cli, &only, &err))) {
         return cli_fail(&err);
     }
+    cli_open_catalog(cli, /* read_only= */ false);
     err = (struct lf_error){0};
     json_begin_array(writer);
     int status = run(cli, writer, &err);

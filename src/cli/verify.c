@@ -106,49 +106,33 @@ static void print_text(const struct verify_result *result)
 
 /* ---- as JSON ---- */
 
-static void write_text(struct json_writer *writer, const char *key, const char *value)
-{
-    json_write_key(writer, key);
-    if (value == NULL) {
-        json_write_null(writer);
-    } else {
-        json_write_text(writer, value);
-    }
-}
-
-static void write_number(struct json_writer *writer, const char *key, uint64_t value)
-{
-    json_write_key(writer, key);
-    json_write_int(writer, (int64_t)value);
-}
-
 static void write_difference(struct json_writer *writer, const struct verify_difference *difference)
 {
     bool cells = difference->kind == VERIFY_DIFFERS;
     json_begin_object(writer);
-    write_text(writer, "key", difference->key);
-    write_text(writer, "kind", kinds[difference->kind]);
-    write_text(writer, "column", difference->column);
-    write_text(writer, "lake", cells && difference->lake[0] == '\0' ? NULL : difference->lake);
-    write_text(writer, "source", cells && difference->source[0] == '\0' ? NULL : difference->source);
+    json_put_text(writer, "key", difference->key);
+    json_put_text(writer, "kind", kinds[difference->kind]);
+    json_put_text(writer, "column", difference->column);
+    json_put_text(writer, "lake", cells && difference->lake[0] == '\0' ? NULL : difference->lake);
+    json_put_text(writer, "source", cells && difference->source[0] == '\0' ? NULL : difference->source);
     json_end_object(writer);
 }
 
 static void write_entity(struct json_writer *writer, const struct verify_entity *entity)
 {
     json_begin_object(writer);
-    write_text(writer, "name", entity->name);
-    write_number(writer, "rows", entity->rows);
+    json_put_text(writer, "name", entity->name);
+    json_put_int(writer, "rows", (int64_t)entity->rows);
     json_write_key(writer, "differences");
     json_begin_array(writer);
     for (size_t i = 0; i < entity->ndifferences; i++) {
         write_difference(writer, &entity->differences[i]);
     }
     json_end_array(writer);
-    write_number(writer, "differenceCount", entity->difference_count);
-    write_number(writer, "moving", entity->moving);
-    write_number(writer, "quarantined", entity->quarantined);
-    write_text(writer, "skipped", entity->skipped);
+    json_put_int(writer, "differenceCount", (int64_t)entity->difference_count);
+    json_put_int(writer, "moving", (int64_t)entity->moving);
+    json_put_int(writer, "quarantined", (int64_t)entity->quarantined);
+    json_put_text(writer, "skipped", entity->skipped);
     json_end_object(writer);
 }
 
