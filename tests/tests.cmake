@@ -30,6 +30,8 @@ file(GLOB fakes CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/fakes/*.c)
 if(fakes)
     add_library(lakefeed_fakes STATIC ${fakes})
     target_include_directories(lakefeed_fakes PUBLIC ${PROJECT_SOURCE_DIR}/tests PRIVATE ${PROJECT_SOURCE_DIR}/src)
+    target_compile_definitions(lakefeed_fakes
+                               PRIVATE LAKEFEED_ADLS_SERVER="${PROJECT_SOURCE_DIR}/tests/adls/server.py")
     target_link_libraries(lakefeed_fakes PUBLIC lakefeed_abi Threads::Threads)
 endif()
 
@@ -131,7 +133,21 @@ endforeach()
 file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/bench/bench_*.c)
 foreach(source IN LISTS sources)
     cmake_path(GET source STEM target)
-    lakefeed_add_test_program(${target} EXAMPLE SOURCES ${source} LIBRARIES ${LAKEFEED_LIBRARIES})
+    if(target MATCHES "^bench_(http|adls)$") # bring a server with TLS, and are compared with bare libcurl
+        pkg_check_modules(SSL REQUIRED IMPORTED_TARGET libssl)
+        lakefeed_add_test_program(${target} SOURCES ${source} ${PROJECT_SOURCE_DIR}/tests/bench/sink.c
+                                  LIBRARIES lakefeed_net PACKAGES PkgConfig::CURL PkgConfig::SSL PkgConfig::CRYPTO)
+    else()
+        lakefeed_add_test_program(${target} EXAMPLE SOURCES ${source} LIBRARIES ${LAKEFEED_LIBRARIES}
+                                  PACKAGES ${LAKEFEED_PACKAGES_source_postgres})
+    endif()
+endforeach()
+
+# Parts of the program that Python tests drive on their own.
+file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/probe/*.c)
+foreach(source IN LISTS sources)
+    cmake_path(GET source STEM target)
+    lakefeed_add_test_program(${target} SOURCES ${source} LIBRARIES lakefeed_auth)
 endforeach()
 
 file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/schedule/*.c)

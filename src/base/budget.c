@@ -171,15 +171,15 @@ static bool grant(struct budget *budget, const struct budget_wish *wish, bool ow
 {
     struct offer offer = make_offer(budget, wish->work, own_part_only);
     size_t least = least_for(budget, wish);
-    if (least > offer.bytes || !(offer.has_worker || overdue)) {
+    if (least > offer.bytes || !(offer.has_worker || overdue || wish->is_part)) {
         return false;
     }
     size_t bytes = least_of(wish->wanted, offer.bytes / sharing);
     *ret_bytes = bytes > least ? bytes : least;
     count(&budget->state.work, 0, *ret_bytes);
     budget->used[wish->work] += *ret_bytes;
-    budget->working[wish->work]++;
-    budget->state.working++;
+    budget->working[wish->work] += wish->is_part ? 0 : 1;
+    budget->state.working += wish->is_part ? 0 : 1;
     return true;
 }
 
@@ -296,7 +296,8 @@ static void fill_grant(struct budget *budget, const struct budget_wish *wish, si
                        struct budget_grant *ret_grant)
 {
     add_owner(budget);
-    *ret_grant = (struct budget_grant){.budget = budget, .bytes = bytes, .is_work = true, .work = wish->work};
+    *ret_grant = (struct budget_grant){
+        .budget = budget, .bytes = bytes, .is_work = true, .is_part = wish->is_part, .work = wish->work};
 }
 
 bool budget_take_work(struct budget *budget, const struct budget_wish *wish, struct budget_grant *ret_grant,
@@ -306,7 +307,7 @@ bool budget_take_work(struct budget *budget, const struct budget_wish *wish, str
     size_t index = 0;
     (void)pthread_mutex_lock(&budget->lock);
     bool holds = find_owner(budget, &index);
-    assert(!holds); /* the deadlock rule */
+    assert(!holds && !wish->is_part); /* the deadlock rule */
     bool granted = wait_for_work(budget, wish, &bytes);
     if (granted) {
         fill_grant(budget, wish, bytes, ret_grant);
@@ -340,8 +341,8 @@ static void end_work(struct budget *budget, const struct budget_grant *grant)
 {
     count(&budget->state.work, grant->bytes, 0);
     budget->used[grant->work] -= grant->bytes;
-    budget->working[grant->work]--;
-    budget->state.working--;
+    budget->working[grant->work] -= grant->is_part ? 0 : 1;
+    budget->state.working -= grant->is_part ? 0 : 1;
     remove_owner(budget);
     admit(budget);
 }

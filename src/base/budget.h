@@ -51,13 +51,15 @@ enum budget_work { BUDGET_MERGE, BUDGET_LOAD, BUDGET_WORKS };
 struct budget_grant {
     struct budget *budget;
     size_t bytes;
-    bool is_work;
+    bool is_work, is_part;
     enum budget_work work;
 };
 
-/* More than the account has counts as all of it. `cancelled` may be NULL; it is asked under the ledger's lock. */
+/* More than the account has counts as all of it. `cancelled` may be NULL; it is asked under the ledger's lock.
+ * `is_part`: buffers of a step that is under way, which do not count as one more step; to be tried only. */
 struct budget_wish {
     enum budget_work work;
+    bool is_part;
     size_t least, wanted;
     bool (*cancelled)(void *context);
     void *context;

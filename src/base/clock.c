@@ -39,6 +39,16 @@ static void system_sleep_ms(UNUSED void *context, int64_t ms)
     }
 }
 
+static int64_t boot_us(UNUSED void *context)
+{
+    return read_us(CLOCK_BOOTTIME);
+}
+
+struct clock clock_since_boot(void)
+{
+    return (struct clock){.now_us = system_now_us, .monotonic_us = boot_us, .sleep_ms = system_sleep_ms};
+}
+
 struct clock clock_system(void)
 {
     return (struct clock){.now_us = system_now_us, .monotonic_us = system_monotonic_us, .sleep_ms = system_sleep_ms};

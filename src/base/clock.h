@@ -16,6 +16,9 @@ struct clock {
 };
 
 struct clock clock_system(void);
+/* The same, but its monotonic time goes on while the machine sleeps, as that of those who wait for it does. Never together
+ * with what waits until a time of CLOCK_MONOTONIC. */
+struct clock clock_since_boot(void);
 int64_t clock_now_ms(const struct clock *clock);
 
 #define CLOCK_TEXT_SIZE 32

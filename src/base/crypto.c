@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/crypto.h"
 
+#include <limits.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -64,6 +66,53 @@ void sha256_of(const void *ptr, size_t len, char ret_hex[SHA256_HEX_SIZE])
     unsigned char digest[SHA256_BYTES];
     must(EVP_Digest(ptr, len, digest, NULL, EVP_sha256(), NULL));
     to_hex(digest, sizeof digest, ret_hex);
+}
+
+void hmac_sha256(const void *key, size_t key_len, const void *ptr, size_t len, unsigned char ret_mac[HMAC_SHA256_BYTES])
+{
+    unsigned int mac_len = 0;
+    must(key_len <= INT_MAX);
+    must(HMAC(EVP_sha256(), key, (int)key_len, ptr, len, ret_mac, &mac_len) != NULL);
+    must(mac_len == HMAC_SHA256_BYTES);
+}
+
+struct md5 {
+    EVP_MD_CTX *context;
+};
+
+struct md5 *md5_new(void)
+{
+    struct md5 *hash = mem_new(1, sizeof *hash);
+    hash->context = EVP_MD_CTX_new();
+    must(hash->context != NULL);
+    must(EVP_DigestInit_ex(hash->context, EVP_md5(), NULL));
+    return hash;
+}
+
+void md5_free(struct md5 **hash)
+{
+    if (*hash == NULL) {
+        return;
+    }
+    EVP_MD_CTX_free((*hash)->context);
+    free(*hash);
+    *hash = NULL;
+}
+
+void md5_update(struct md5 *hash, const void *ptr, size_t len)
+{
+    must(EVP_DigestUpdate(hash->context, ptr, len));
+}
+
+void md5_finish(struct md5 *hash, unsigned char ret_digest[MD5_BYTES])
+{
+    must(EVP_DigestFinal_ex(hash->context, ret_digest, NULL));
+    must(EVP_DigestInit_ex(hash->context, EVP_md5(), NULL));
+}
+
+void md5_of(const void *ptr, size_t len, unsigned char ret_digest[MD5_BYTES])
+{
+    must(EVP_Digest(ptr, len, ret_digest, NULL, EVP_md5(), NULL));
 }
 
 static const char alphabet_standard[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

@@ -58,6 +58,31 @@
     X(catalog_unavailable, LOG_WARN, "kind, code, message", \
       "operations and failures are not recorded until the cause is gone; links and lakes are untouched") \
     X(connector_note, LOG_INFO, "note, text", "a note of a connector") \
-    X(source_waiting, LOG_WARN, "kind, code, message", "the source is busy or out of reach; tried again")
+    X(filesystem_created, LOG_INFO, "filesystem", "the filesystem of a lake did not exist and was made") \
+    X(publish_by_rename, LOG_WARN, "kind, code, message", \
+      "the blob endpoint of the account cannot be reached; model.json is replaced by renaming, over the dfs endpoint " \
+      "alone, which takes three requests more; with publish = rename it is not tried") \
+    X(lease_lost, LOG_WARN, "kind, code, message", \
+      "the lease on the lake could not be renewed; writes wait until it is acquired again") \
+    X(lease_regained, LOG_INFO, "", "the lease on the lake is ours again; writes go on") \
+    X(lease_taken, LOG_ERROR, "holder", "another process holds the lease on the lake; this link writes no more") \
+    X(lease_broken, LOG_WARN, "holder", "the lease of another process was broken, as asked for with --takeover") \
+    X(sas_expires, LOG_WARN, "expires, hours_left, place", \
+      "the shared access signature ends soon and nobody but the owner of the account can renew it; put a new one " \
+      "there") \
+    X(source_retains, LOG_WARN, "retained_bytes, beyond_bytes, left_bytes, seconds_behind, text", \
+      "the source keeps more of its log for this link than max_retained, or is about to give the link up; text says " \
+      "what keeps it; told again whenever it has doubled") \
+    X(source_waiting, LOG_WARN, "kind, code, message", "the source is busy or out of reach; tried again") \
+    X(http_try_failed, LOG_DEBUG, \
+      "method, url, attempt, status, reason, client_request_id, request_id, again, delay_ms", \
+      "one try of a request had no answer (status 0) or one of 400 and above; again says whether another follows; " \
+      "the " \
+      "ids are what the service's support asks for") \
+    X(http_slowed, LOG_WARN, "host, status, requests", \
+      "a service asks to slow down; at most so many requests run at once, more again as it answers well") \
+    X(identity_chosen, LOG_INFO, "identity", "the identity \"default\" has found out who lakefeed is towards Azure") \
+    X(token_refresh_failed, LOG_WARN, "kind, code, message, seconds_left", \
+      "a new token could not be had ahead of time; the old one serves for as long as given, tried again meanwhile")
 
 #endif

@@ -139,6 +139,27 @@ static void a_wish_for_more_than_there_is_gets_all(void **state)
     budget_give_back(&load);
 }
 
+static void a_part_of_a_step_is_no_further_step_when_tried(void **state)
+{
+    (void)state;
+    struct budget *budget = new_budget(2, 0);
+    struct budget_grant step = take(budget, BUDGET_LOAD, MIB, MIB);
+    struct budget_grant other = {0};
+    struct budget_grant part = {0};
+    assert_false(try_some(budget, BUDGET_LOAD, MIB, &other)); /* one of two steps is the merges' own */
+    const struct budget_wish wish = {.work = BUDGET_LOAD, .is_part = true, .least = MIB, .wanted = 2 * MIB};
+    assert_true(budget_try_work(budget, &wish, &part));
+    assert_int_equal(part.bytes, 2 * MIB);
+    assert_int_equal(budget_look(budget).working, 1);
+    assert_int_equal(budget_look(budget).work.used, 3 * MIB);
+    budget_give_back(&part);
+    assert_int_equal(budget_look(budget).working, 1);
+    budget_give_back(&step);
+    assert_true(try_some(budget, BUDGET_LOAD, MIB, &other));
+    budget_give_back(&other);
+    budget_free(&budget);
+}
+
 static void a_wish_takes_what_is_left_when_that_is_enough(void **state)
 {
     (void)state;
@@ -399,6 +420,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_wish_gets_what_it_wants_when_alone),
         cmocka_unit_test(a_wish_for_more_than_there_is_gets_all),
+        cmocka_unit_test(a_part_of_a_step_is_no_further_step_when_tried),
         cmocka_unit_test(a_wish_takes_what_is_left_when_that_is_enough),
         cmocka_unit_test(loads_leave_the_merges_their_part),
         cmocka_unit_test(steps_at_once_are_bounded_by_number_too),

@@ -9,6 +9,11 @@
 #include "base/clock.h"
 #include "base/macros.h"
 
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 struct example {
     int64_t ms;
     const char *iso, *compact, *us;
@@ -63,12 +68,45 @@ static void system_when_it_sleeps_then_time_has_passed(void **state)
     assert_true(clock_now_ms(&clock) > 1700000000000);
 }
 
+/* In a namespace where the machine has slept for a thousand seconds. */
+static int measure_sleep(void)
+{
+    struct clock awake = clock_system();
+    struct clock since_boot = clock_since_boot();
+    int64_t before_us = awake.monotonic_us(awake.context);
+    return since_boot.monotonic_us(since_boot.context) - before_us >= INT64_C(999000000) ? 0 : 1;
+}
+
+static void since_boot_when_the_machine_has_slept_then_that_counts(void **state)
+{
+    (void)state;
+    static const char offset[] = "boottime 1000 0\n";
+    int ours = open("/proc/self/ns/time_for_children", O_RDONLY | O_CLOEXEC);
+    if (ours < 0 || unshare(CLONE_NEWTIME) != 0) {
+        skip(); /* needs the right to make namespaces */
+    }
+    int fd = open("/proc/self/timens_offsets", O_WRONLY | O_CLOEXEC);
+    ssize_t written = write(fd, offset, sizeof offset - 1);
+    (void)close(fd);
+    pid_t child = written < 0 ? -1 : fork();
+    if (child == 0) {
+        _exit(measure_sleep());
+    }
+    int status = 1;
+    assert_int_equal(setns(ours, CLONE_NEWTIME), 0);
+    (void)close(ours);
+    assert_true(child > 0);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(format_when_any_time_then_utc_of_fixed_width),
         cmocka_unit_test(now_ms_when_the_clock_has_microseconds_then_they_are_cut),
         cmocka_unit_test(system_when_it_sleeps_then_time_has_passed),
+        cmocka_unit_test(since_boot_when_the_machine_has_slept_then_that_counts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

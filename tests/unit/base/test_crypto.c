@@ -59,6 +59,57 @@ static void sha256_free_when_null_then_nothing(void **state)
     assert_null(hash);
 }
 
+static void assert_hex(const unsigned char *bytes, size_t len, const char *expected)
+{
+    CLEANUP(buf_done) struct buf hex = {0};
+    for (size_t i = 0; i < len; i++) {
+        buf_printf(&hex, "%02x", bytes[i]);
+    }
+    assert_string_equal(buf_text(&hex), expected);
+}
+
+/* RFC 4231, cases 1, 2 and 6 (a key longer than a block). */
+static void hmac_sha256_when_computed_then_the_published_value(void **state)
+{
+    (void)state;
+    unsigned char mac[HMAC_SHA256_BYTES];
+    unsigned char key[131];
+    memset(key, 0x0B, 20);
+    hmac_sha256(key, 20, "Hi There", 8, mac);
+    assert_hex(mac, sizeof mac, "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7");
+    hmac_sha256("Jefe", 4, "what do ya want for nothing?", 28, mac);
+    assert_hex(mac, sizeof mac, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+    memset(key, 0xAA, sizeof key);
+    const char *text = "Test Using Larger Than Block-Size Key - Hash Key First";
+    hmac_sha256(key, sizeof key, text, strlen(text), mac);
+    assert_hex(mac, sizeof mac, "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
+}
+
+/* RFC 1321, appendix A.5. */
+static void md5_when_computed_then_the_published_value(void **state)
+{
+    (void)state;
+    unsigned char digest[MD5_BYTES];
+    md5_of("", 0, digest);
+    assert_hex(digest, sizeof digest, "d41d8cd98f00b204e9800998ecf8427e");
+    md5_of("message digest", 14, digest);
+    assert_hex(digest, sizeof digest, "f96b697d7cb7938d525a2f31aaf161d0");
+}
+
+static void md5_when_updated_in_parts_then_the_hash_of_all_and_starts_anew(void **state)
+{
+    (void)state;
+    unsigned char digest[MD5_BYTES];
+    CLEANUP(md5_free) struct md5 *hash = md5_new();
+    md5_update(hash, "message ", 8);
+    md5_update(hash, "digest", 6);
+    md5_finish(hash, digest);
+    assert_hex(digest, sizeof digest, "f96b697d7cb7938d525a2f31aaf161d0");
+    md5_update(hash, "abc", 3);
+    md5_finish(hash, digest);
+    assert_hex(digest, sizeof digest, "900150983cd24fb0d6963f7d28e17f72");
+}
+
 struct example {
     const char *bytes, *url, *standard;
 };
@@ -172,6 +223,9 @@ int main(void)
         cmocka_unit_test(sha256_when_finished_then_starts_anew),
         cmocka_unit_test(sha256_of_when_given_bytes_then_their_hash),
         cmocka_unit_test(sha256_free_when_null_then_nothing),
+        cmocka_unit_test(hmac_sha256_when_computed_then_the_published_value),
+        cmocka_unit_test(md5_when_computed_then_the_published_value),
+        cmocka_unit_test(md5_when_updated_in_parts_then_the_hash_of_all_and_starts_anew),
         cmocka_unit_test(base64_when_encoded_then_the_published_text),
         cmocka_unit_test(base64_when_decoded_then_the_bytes_follow_what_was_there),
         cmocka_unit_test(base64url_decode_when_text_is_wrong_then_data_and_nothing_is_added),
