@@ -37,6 +37,14 @@ struct loop_watch {
     void *context;
 };
 
+struct loop_poll {
+    uv_poll_t uv;
+    int fd;
+    unsigned events;
+    void (*function)(void *context, int fd, unsigned events);
+    void *context;
+};
+
 struct loop_signal {
     uv_signal_t uv;
     void (*function)(void *context, int number);
@@ -301,5 +309,56 @@ void loop_watch_free(struct loop_watch **watch)
     if (*watch != NULL) {
         close_handle((uv_handle_t *)&(*watch)->uv);
         *watch = NULL;
+    }
+}
+
+/* ── descriptors, in changing ways ── */
+
+/* libuv gives up a poll that failed, though bytes may still be there to be read before the error. */
+static void on_poll(uv_poll_t *handle, int status, int events)
+{
+    struct loop_poll *poll = handle->data;
+    unsigned seen = 0;
+    if (status != 0) {
+        loop_poll_start(poll, poll->events);
+        seen = LOOP_READABLE | LOOP_WRITABLE;
+    } else {
+        seen |= (events & UV_READABLE) != 0 ? LOOP_READABLE : 0;
+        seen |= (events & UV_WRITABLE) != 0 ? LOOP_WRITABLE : 0;
+    }
+    poll->function(poll->context, poll->fd, seen);
+}
+
+bool loop_poll_new(struct loop *loop, int fd, void (*function)(void *context, int fd, unsigned events), void *context,
+                   struct loop_poll **ret_poll, struct lf_error *err)
+{
+    struct loop_poll *poll = mem_new(1, sizeof *poll);
+    int status = uv_poll_init(&loop->uv, &poll->uv, fd);
+    if (status != 0) {
+        free(poll);
+        return uv_failed(err, status, "watch a descriptor");
+    }
+    poll->uv.data = poll;
+    poll->fd = fd;
+    poll->function = function;
+    poll->context = context;
+    *ret_poll = poll;
+    return true;
+}
+
+void loop_poll_start(struct loop_poll *poll, unsigned events)
+{
+    int wanted = 0;
+    wanted |= (events & LOOP_READABLE) != 0 ? UV_READABLE : 0;
+    wanted |= (events & LOOP_WRITABLE) != 0 ? UV_WRITABLE : 0;
+    poll->events = events;
+    (void)uv_poll_start(&poll->uv, wanted, on_poll); /* without events: stops; fails only while it is closing */
+}
+
+void loop_poll_free(struct loop_poll **poll)
+{
+    if (*poll != NULL) {
+        close_handle((uv_handle_t *)&(*poll)->uv);
+        *poll = NULL;
     }
 }

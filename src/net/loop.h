@@ -2,7 +2,7 @@
  *
  * The event loop: one thread runs it and nothing in it blocks. Order of calls:
  *
- *   loop_new → loop_on_signal, loop_timer_new, loop_watch_new → loop_run → loop_free
+ *   loop_new → loop_on_signal, loop_timer_new, loop_watch_new, loop_poll_new → loop_run → loop_free
  *
  * All of that on one thread. Only loop_post and loop_stop may be called from others: the mailbox is the one crossing of
  * threads. Every function handed in runs on the loop's thread.
@@ -18,10 +18,11 @@
 struct loop;
 struct loop_timer;
 struct loop_watch;
+struct loop_poll;
 
 /* TRANSIENT when the system has no descriptors left. */
 bool loop_new(struct loop **ret_loop, struct lf_error *err) LF_MUST_CHECK;
-/* Closes what is left: timers, watches and signals are gone afterwards, without a call of their free function. Messages
+/* Closes what is left: timers, watches, polls and signals are gone afterwards, without a call of their free function. Messages
  * that have not run are dropped without a call: who owns their context frees it. Nobody may post any more. */
 void loop_free(struct loop **loop); /* for CLEANUP */
 
@@ -53,5 +54,14 @@ void loop_timer_free(struct loop_timer **timer); /* also from within its functio
 bool loop_watch_new(struct loop *loop, int fd, void (*function)(void *context), void *context,
                     struct loop_watch **ret_watch, struct lf_error *err) LF_MUST_CHECK;
 void loop_watch_free(struct loop_watch **watch); /* NULL inside is allowed */
+
+/* The same for a descriptor that is waited for in changing ways. Stopped at birth. */
+#define LOOP_READABLE 1u
+#define LOOP_WRITABLE 2u
+bool loop_poll_new(struct loop *loop, int fd, void (*function)(void *context, int fd, unsigned events), void *context,
+                   struct loop_poll **ret_poll, struct lf_error *err) LF_MUST_CHECK;
+/* From now on for these events; 0 stops. A descriptor in error counts as both: reading or writing tells what is wrong. */
+void loop_poll_start(struct loop_poll *poll, unsigned events);
+void loop_poll_free(struct loop_poll **poll); /* also from within its function; NULL inside is allowed */
 
 #endif

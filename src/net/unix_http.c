@@ -4,10 +4,10 @@
 
 #include "base/file.h"
 #include "base/macros.h"
+#include "net/http_curl.h"
 #include "net/unix_connect.h"
 #include "net/unix_path.h"
 
-#include <curl/curl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -32,20 +32,15 @@ static size_t take_header(char *data, size_t size, size_t count, void *context)
 {
     struct call *call = context;
     size_t len = size * count;
-    size_t name = strlen(call->request->want_header);
-    if (len <= name || data[name] != ':' || strncasecmp(data, call->request->want_header, name) != 0) {
+    struct lf_slice name;
+    struct lf_slice value;
+    const char *want = call->request->want_header;
+    if (!http_curl_split(data, len, &name, &value) || name.len != strlen(want) ||
+        strncasecmp(name.ptr, want, name.len) != 0) {
         return len;
     }
-    size_t begin = name + 1;
-    size_t end = len;
-    while (begin < end && strchr(" \t", data[begin]) != NULL) {
-        begin++;
-    }
-    while (end > begin && strchr(" \t\r\n", data[end - 1]) != NULL) {
-        end--;
-    }
     free(call->reply.header);
-    call->reply.header = text_copy_len(data + begin, end - begin);
+    call->reply.header = text_copy_len(value.ptr, value.len);
     return len;
 }
 
@@ -142,6 +137,7 @@ static bool explain(const struct call *call, CURLcode code, struct lf_error *err
 
 bool unix_http_call(const struct unix_http_request *request, struct unix_http_reply *ret_reply, struct lf_error *err)
 {
+    http_curl_prepare();
     CLEANUP(call_done) struct call call = {.request = request};
     buf_init(&call.reply.body, REPLY_BYTES_MAX);
     CLEANUP(fd_close) int folder_fd = -1;

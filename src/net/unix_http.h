@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One HTTP request to the process that serves a unix domain socket; blocks. No proxy, no redirect, nothing repeated. The
- * first call of a process must have ended before others run beside it.
+ * One HTTP request to the process that serves a unix domain socket; blocks. No proxy, no redirect, nothing repeated.
  *
  * NOT_FOUND: nobody serves the socket (it is absent, or left by a dead process). AUTH: no right to it; the message names the
  * group to join. CONFIG: its path is too long, or what serves it does not speak HTTP. TRANSIENT: the connection broke or the

@@ -16,6 +16,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define THREADS 8
@@ -354,6 +355,54 @@ static void watch_when_it_is_a_plain_file_then_an_error(void **state)
     assert_int_equal(err.kind, LF_INTERNAL);
 }
 
+struct pair {
+    struct loop *loop;
+    struct loop_poll *poll;
+    int other;
+    unsigned seen[4];
+    size_t count;
+};
+
+/* Writable at first; then it waits to read, and is sent a byte; then the other end is gone. */
+static void follow_pair(void *context, int fd, unsigned events)
+{
+    struct pair *pair = context;
+    char c = 0;
+    pair->seen[pair->count++] = events;
+    switch (pair->count) {
+    case 1:
+        loop_poll_start(pair->poll, LOOP_READABLE);
+        assert_int_equal(write(pair->other, "x", 1), 1);
+        break;
+    case 2:
+        assert_int_equal(read(fd, &c, 1), 1);
+        assert_int_equal(write(fd, "unread", 6), 6); /* so that closing resets */
+        fd_close(&pair->other);
+        break;
+    default:
+        loop_poll_free(&pair->poll);
+        loop_stop(pair->loop);
+    }
+}
+
+static void poll_when_what_is_waited_for_changes_then_that_alone_is_told(void **state)
+{
+    (void)state;
+    struct lf_error err;
+    int ends[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    CLEANUP(loop_free) struct loop *loop = make_loop();
+    struct pair pair = {.loop = loop, .other = ends[1]};
+    assert_true(loop_poll_new(loop, ends[0], follow_pair, &pair, &pair.poll, &err));
+    loop_poll_start(pair.poll, LOOP_WRITABLE);
+    loop_run(loop);
+    assert_int_equal(pair.count, 3);
+    assert_int_equal(pair.seen[0], LOOP_WRITABLE);
+    assert_int_equal(pair.seen[1], LOOP_READABLE);
+    assert_true((pair.seen[2] & LOOP_READABLE) != 0);
+    fd_close(&ends[0]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -369,6 +418,7 @@ int main(void)
         cmocka_unit_test(signal_when_it_cannot_be_caught_then_config),
         cmocka_unit_test(watch_when_bytes_are_left_then_called_again),
         cmocka_unit_test(watch_when_it_is_a_plain_file_then_an_error),
+        cmocka_unit_test(poll_when_what_is_waited_for_changes_then_that_alone_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
