@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A shared access signature: an opaque query that is put behind each URL. Only its end is of interest here, for nobody but the
+ * owner of the account can renew it. Pure.
+ */
+#ifndef AUTH_SAS_H
+#define AUTH_SAS_H
+
+#include "base/buf.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct sas {
+    char *query;       /* without the leading ? */
+    int64_t starts_ms; /* 0: not said */
+    int64_t
+        expires_ms; /* the earlier end of signature and of the key behind it; 0: not said (a stored access policy) */
+};
+
+/* CONFIG: what is missing or does not belong there; `place` (may be NULL) says where it stands. */
+bool sas_parse(const char *text, const char *place, struct sas *ret_sas, struct lf_error *err) LF_MUST_CHECK;
+void sas_done(struct sas *sas); /* for CLEANUP; wipes */
+
+/* AUTH: it is over or has not begun. */
+bool sas_check(const struct sas *sas, int64_t now_ms, const char *place, struct lf_error *err) LF_MUST_CHECK;
+
+/* When to warn: once a day in the last seven days, and as soon as the last day has begun. */
+#define SAS_DAY_MS (INT64_C(24) * 3600 * 1000)
+#define SAS_WARNING_DAYS 7
+struct sas_watch {
+    int64_t warned_ms; /* 0: never */
+};
+bool sas_watch_is_due(struct sas_watch *watch, const struct sas *sas, int64_t now_ms);
+
+#endif
