@@ -19,7 +19,7 @@ static bool next_bytes(void *context, char *ret_bytes, size_t size, size_t *ret_
 static bool parse_model_at(struct committer *committer, const char *path, struct model **ret_model,
                            struct lf_error *err)
 {
-    struct lake_input input = {.lake = committer->lake, .path = path};
+    CLEANUP(lake_input_done) struct lake_input input = {.lake = committer->lake, .path = path};
     return model_parse(next_bytes, &input, ret_model, err) || lf_error_wrap(err, "%s", path);
 }
 
@@ -44,29 +44,46 @@ static bool explain_head(struct lake *lake, struct lf_error *err)
         buf_text(&where), text);
 }
 
+/* model.json may be replaced while it is read. A driver with readers gives the bytes of one version; what was parsed otherwise
+ * counts only if the ETag is the same before and after. *ret_changed: it was replaced meanwhile, read it again. */
+static bool read_head(struct lake *lake, struct model **ret_model, char ret_etag[LAKE_ETAG_SIZE], bool *ret_changed,
+                      struct lf_error *err)
+{
+    const bool pinned = lake->ops->reader_open != NULL;
+    struct lake_stat before = {0};
+    struct lake_stat after;
+    struct lf_error failure;
+    CLEANUP(model_free) struct model *model = NULL;
+    CLEANUP(lake_input_done) struct lake_input input = {.lake = lake, .path = LAKE_PATH_MODEL};
+    TRY(pinned || lake->ops->stat(lake, LAKE_PATH_MODEL, &before, err));
+    const bool parsed = model_parse(next_bytes, &input, &model, err);
+    const char *etag = pinned ? input.etag : before.etag;
+    const bool certain = pinned && (parsed || err->kind != LF_TRANSIENT || etag[0] == '\0');
+    if (!certain && !lake->ops->stat(lake, LAKE_PATH_MODEL, &after, &failure)) {
+        *err = failure;
+        return false;
+    }
+    *ret_changed = !certain && strcmp(etag, after.etag) != 0;
+    if (*ret_changed) {
+        return true;
+    }
+    if (!parsed) {
+        return err->kind != LF_NOT_FOUND && explain_head(lake, err);
+    }
+    memcpy(ret_etag, etag, LAKE_ETAG_SIZE);
+    *ret_model = model;
+    model = NULL;
+    return true;
+}
+
 bool commit_read_head(struct lake *lake, struct model **ret_model, char ret_etag[LAKE_ETAG_SIZE], struct lf_error *err)
 {
     for (int i = 0; i < READ_TRIES; i++) {
-        struct lake_stat before;
-        struct lake_stat after;
-        CLEANUP(model_free) struct model *model = NULL;
-        TRY(lake->ops->stat(lake, LAKE_PATH_MODEL, &before, err));
-        /* It may be replaced while it is read: what was parsed counts only if the ETag is still the same. */
-        struct lake_input input = {.lake = lake, .path = LAKE_PATH_MODEL};
-        const bool parsed = model_parse(next_bytes, &input, &model, err) || explain_head(lake, err);
-        struct lf_error failure;
-        if (!lake->ops->stat(lake, LAKE_PATH_MODEL, &after, &failure)) {
-            *err = failure;
-            return false;
+        bool changed = false;
+        TRY(read_head(lake, ret_model, ret_etag, &changed, err));
+        if (!changed) {
+            return true;
         }
-        if (strcmp(before.etag, after.etag) != 0) {
-            continue;
-        }
-        TRY(parsed);
-        memcpy(ret_etag, after.etag, LAKE_ETAG_SIZE);
-        *ret_model = model;
-        model = NULL;
-        return true;
     }
     return lf_error_set(err, LF_TRANSIENT, 0, "%s changed each of the %d times that it was read", LAKE_PATH_MODEL,
                         READ_TRIES);
@@ -171,7 +188,7 @@ bool document_from_model(struct committer *committer, const struct model *model,
     struct model_sink sink = {.fd = fd, .hash = hash, .name = committer->scratch_folder};
     TRY(model_print(model, drain_model, &sink, err));
     sha256_finish(hash, ret_hex);
-    *ret_content = (struct lake_content){.fd = fd, .bytes = sink.bytes, .sha256 = ret_hex};
+    *ret_content = (struct lake_content){.fd = fd, .bytes = sink.bytes, .sha256 = ret_hex, .id = model->commit_id};
     fd = -1;
     return true;
 }
@@ -180,7 +197,7 @@ static bool hash_object(struct committer *committer, const char *path, char ret_
                         struct lf_error *err)
 {
     CLEANUP(sha256_free) struct sha256 *hash = sha256_new();
-    struct lake_input input = {.lake = committer->lake, .path = path};
+    CLEANUP(lake_input_done) struct lake_input input = {.lake = committer->lake, .path = path};
     char block[BLOCK_BYTES];
     size_t len = sizeof block;
     while (len == sizeof block) {

@@ -47,25 +47,6 @@ static bool read_quarantines(struct committer *committer, struct model *head, st
     return true;
 }
 
-static bool read_history(struct committer *committer, const struct model *head, struct lf_error *err)
-{
-    CLEANUP(history_free) struct history *history = NULL;
-    const bool read = head->history_path != NULL &&
-                      document_read_history(committer, head->history_path, head->history_sha256, &history, err);
-    if (!read && head->history_path != NULL && !document_is_lost(err)) {
-        return false;
-    }
-    if (!read && !rebuild_history(committer, &history, err)) {
-        if (!document_is_lost(err)) {
-            return false;
-        }
-        committer_log_skipped(committer, err->msg);
-    }
-    committer->history = history;
-    history = NULL;
-    return true;
-}
-
 /* A cursor-only commit has none. */
 static bool find_record(struct committer *committer, const struct model *head, struct lf_error *err)
 {
@@ -76,11 +57,47 @@ static bool find_record(struct committer *committer, const struct model *head, s
     return committer->head_has_record || document_is_lost(err);
 }
 
+/* A commit with a record writes a history of its own, a cursor-only one goes on with the one before. */
+static bool has_own_history(const struct model *head)
+{
+    CLEANUP(buf_done) struct buf path = {0};
+    lake_path_history(head->commit, head->commit_id, &path);
+    return strcmp(head->history_path, buf_text(&path)) == 0;
+}
+
+static bool rebuild(struct committer *committer, const struct model *head, struct history **ret_history,
+                    struct lf_error *err)
+{
+    TRY(find_record(committer, head, err));
+    if (!rebuild_history(committer, ret_history, err)) {
+        TRY(document_is_lost(err));
+        committer_log_skipped(committer, err->msg);
+    }
+    return true;
+}
+
+static bool read_history(struct committer *committer, const struct model *head, struct lf_error *err)
+{
+    CLEANUP(history_free) struct history *history = NULL;
+    const bool read = head->history_path != NULL &&
+                      document_read_history(committer, head->history_path, head->history_sha256, &history, err);
+    if (!read && head->history_path != NULL && !document_is_lost(err)) {
+        return false;
+    }
+    if (read) {
+        committer->head_has_record = has_own_history(head);
+    } else {
+        TRY(rebuild(committer, head, &history, err));
+    }
+    committer->history = history;
+    history = NULL;
+    return true;
+}
+
 static bool read_rest(struct committer *committer, struct lf_error *err)
 {
     TRY(read_loads(committer, committer->head, err));
     TRY(read_quarantines(committer, committer->head, err));
-    TRY(find_record(committer, committer->head, err));
     return read_history(committer, committer->head, err);
 }
 

@@ -116,6 +116,10 @@ bool replace_model(struct committer *committer, const struct model *next, const 
             *err = failure;
             return false;
         }
+        if (failure.kind == LF_FENCED) { /* what may have been sent before counts for whoever has the lock now */
+            *err = failure;
+            return false;
+        }
         if (failure.kind == LF_CANCELLED) {
             return give_up(committer, next, err);
         }

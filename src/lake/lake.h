@@ -25,6 +25,7 @@
 #define LAKE_ETAG_SIZE 160
 
 struct lake;
+struct lake_reader;
 struct lake_writer;
 
 /* The bytes of a small or medium object: a region of a file descriptor, so that retries can send it again. */
@@ -32,6 +33,7 @@ struct lake_content {
     int fd; /* read with pread from offset 0 */
     uint64_t bytes;
     const char *sha256; /* hex */
+    const char *id;     /* NULL, or 32 hex digits that nothing but these bytes has: a commit id */
 };
 
 struct lake_stat {
@@ -53,8 +55,9 @@ struct lake_ops {
      * process has it. */
     bool (*lock)(struct lake *lake, const char *owner, struct lf_error *err);
     void (*unlock)(struct lake *lake);
-    /* Whether the lock is still ours; drivers without a lease always say yes. */
-    bool (*lock_held)(struct lake *lake);
+    /* FENCED, naming the holder, once another has the lock instead of us; true while it is only lost for the moment. Makes
+     * no request as long as all is well. Optional: a lock that nobody can take away needs no look. */
+    bool (*check_lock)(struct lake *lake, struct lf_error *err);
 
     /* A new object, whole and durable when this returns true. CONFLICT if the path exists. */
     bool (*put_if_absent)(struct lake *lake, const char *path, const struct lake_content *content,
@@ -64,8 +67,9 @@ struct lake_ops {
     bool (*put_if_match)(struct lake *lake, const char *path, const char *etag, const struct lake_content *content,
                          char ret_etag[LAKE_ETAG_SIZE], struct lf_error *err);
 
-    /* A new object written as a stream; it appears whole, and durable, at writer_commit (CONFLICT if the path exists by
-     * then). writer_abort leaves nothing that a reader could see. Both free the writer. */
+    /* A new object written as a stream; its bytes appear all at once, and durable, at writer_commit (CONFLICT if the path
+     * exists by then). Where the lake cannot hide it, one of more than a few hundred KiB is there before, empty.
+     * writer_abort leaves nothing that a reader could see. Both free the writer. */
     bool (*writer_open)(struct lake *lake, const char *path, struct lake_writer **ret_writer, struct lf_error *err);
     bool (*writer_write)(struct lake_writer *writer, const void *ptr, size_t len, struct lf_error *err);
     bool (*writer_commit)(struct lake_writer *writer, struct lf_error *err);
@@ -74,6 +78,14 @@ struct lake_ops {
     /* Reads up to len bytes; *ret_len < len only at the end of the object. NOT_FOUND. */
     bool (*read_range)(struct lake *lake, const char *path, uint64_t offset, void *ret, size_t len, size_t *ret_len,
                        struct lf_error *err);
+    /* The bytes of one version of an object from `offset` on, front to back, in as few requests as memory allows; the path
+     * stays in place until reader_close. reader_read: NOT_FOUND, TRANSIENT when the object was replaced; *ret_len < len only
+     * at the end; *ret_etag is the version's, the reader's own. A reader belongs to one thread. Optional, all three or none:
+     * where a request costs nothing, read_range will do. */
+    struct lake_reader *(*reader_open)(struct lake *lake, const char *path, uint64_t offset);
+    bool (*reader_read)(struct lake_reader *reader, void *ret, size_t len, size_t *ret_len, const char **ret_etag,
+                        struct lf_error *err);
+    void (*reader_close)(struct lake_reader *reader);
     bool (*stat)(struct lake *lake, const char *path, struct lake_stat *ret_stat, struct lf_error *err); /* NOT_FOUND */
     /* Every object below the folder `prefix` ("" the whole lake), recursively, in any order. A missing one is empty. */
     bool (*list)(struct lake *lake, const char *prefix, lake_visitor visit, void *context, struct lf_error *err);
@@ -103,12 +115,17 @@ void lake_close(struct lake **lake); /* for CLEANUP */
 bool lake_read_all(struct lake *lake, const char *path, size_t max, struct buf *out, char *ret_etag,
                    struct lf_error *err) LF_MUST_CHECK;
 
-/* Reads an object front to back in blocks; a cursor, not an object: init by assignment. */
+/* Reads an object front to back in blocks of any size, of one version where the driver has readers. Init by assignment of
+ * lake, path and where to begin. */
 struct lake_input {
     struct lake *lake;
-    const char *path; /* borrowed */
-    uint64_t offset;
+    const char *path;           /* borrowed */
+    uint64_t offset;            /* of the next byte */
+    struct lake_reader *reader; /* lake_input's own */
+    char etag
+        [LAKE_ETAG_SIZE]; /* of the version that is read; empty before the first read, and where there are no readers */
 };
+void lake_input_done(struct lake_input *input); /* for CLEANUP; of one without a lake, too */
 bool lake_input_read(struct lake_input *input, void *ret, size_t len, size_t *ret_len,
                      struct lf_error *err) LF_MUST_CHECK;
 

@@ -136,7 +136,6 @@ static const struct lake_ops local_ops = {
     .close = local_close,
     .lock = local_lock,
     .unlock = local_unlock,
-    .lock_held = local_lock_held,
     .put_if_absent = local_put_if_absent,
     .put_if_match = local_put_if_match,
     .writer_open = local_writer_open,

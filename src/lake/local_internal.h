@@ -115,7 +115,6 @@ bool local_remove_folder(struct lake *lake, const char *path, struct lf_error *e
 /* local_lock.c */
 bool local_lock(struct lake *lake, const char *owner, struct lf_error *err);
 void local_unlock(struct lake *lake);
-bool local_lock_held(struct lake *lake);
 /* Waits for the other replacements, of this process or another; closing *ret_fd lets the next one in. */
 bool local_lock_replace(struct local_lake *local, int *ret_fd, struct lf_error *err) LF_MUST_CHECK;
 

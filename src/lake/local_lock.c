@@ -92,11 +92,6 @@ void local_unlock(struct lake *lake)
     fd_close(&local_of(lake)->owner_fd);
 }
 
-bool local_lock_held(struct lake *lake)
-{
-    return local_of(lake)->owner_fd >= 0;
-}
-
 /* Tried again and again instead of waited for: a process that was stopped in here must not stop this one for ever. */
 bool local_lock_replace(struct local_lake *local, int *ret_fd, struct lf_error *err)
 {

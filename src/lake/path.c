@@ -212,6 +212,11 @@ void lake_path_history(uint64_t commit, const char *commit_id, struct buf *out)
     buf_printf(out, "_lakefeed/history/%010" PRIu64 "-%s.json", commit, commit_id);
 }
 
+void lake_path_publish(const char *commit_id, struct buf *out)
+{
+    buf_printf(out, "_lakefeed/publish/%s.json", commit_id);
+}
+
 /* The take_… functions recognise one part at *at and move behind it. */
 static bool take_text(const char **at, const char *text)
 {
@@ -277,6 +282,13 @@ static bool is_named(const char *path, const char *folder, const char *suffix)
            take_text(&tail, suffix);
 }
 
+static bool is_publish(const char *path)
+{
+    const char *at = path;
+    return take_text(&at, "_lakefeed/publish/") && take_hex(&at, COMMIT_ID_LEN) && take_text(&at, ".json") &&
+           *at == '\0';
+}
+
 enum lake_path_kind lake_path_kind(const char *path)
 {
     if (is_partition(path)) {
@@ -290,6 +302,9 @@ enum lake_path_kind lake_path_kind(const char *path)
     }
     if (is_named(path, "_lakefeed/quarantine/", ".jsonl")) {
         return LAKE_PATH_IS_QUARANTINE;
+    }
+    if (is_publish(path)) {
+        return LAKE_PATH_IS_PUBLISH;
     }
     return is_numbered(path, "_lakefeed/history/") ? LAKE_PATH_IS_HISTORY : LAKE_PATH_IS_FOREIGN;
 }

@@ -42,6 +42,8 @@ void lake_path_load(const char *entity, const char *commit_id, struct buf *out);
 void lake_path_quarantine(const char *entity, const char *commit_id, struct buf *out);
 /* _lakefeed/history/<10 digits>-<commit id>.json */
 void lake_path_history(uint64_t commit, const char *commit_id, struct buf *out);
+/* _lakefeed/publish/<commit id>.json, until it is renamed to what it is for; only lakes that replace by renaming have any */
+void lake_path_publish(const char *commit_id, struct buf *out);
 
 enum lake_path_kind {
     LAKE_PATH_IS_FOREIGN, /* not a name of our pattern: never touched */
@@ -49,7 +51,8 @@ enum lake_path_kind {
     LAKE_PATH_IS_COMMIT,
     LAKE_PATH_IS_LOAD,
     LAKE_PATH_IS_HISTORY,
-    LAKE_PATH_IS_QUARANTINE
+    LAKE_PATH_IS_QUARANTINE,
+    LAKE_PATH_IS_PUBLISH
 };
 enum lake_path_kind lake_path_kind(const char *path);
 

@@ -38,6 +38,7 @@ void base_reader_done(struct base_reader *reader)
     if (reader->partition != NULL) {
         csv_reader_done(&reader->csv);
         layout_done(&reader->layout);
+        lake_input_done(&reader->input);
     }
     sha256_free(&reader->hash);
     free(reader->cells);

@@ -192,10 +192,10 @@ static void fault_unlock(struct lake *lake)
     inner->ops->unlock(inner);
 }
 
-static bool fault_lock_held(struct lake *lake)
+static bool fault_check_lock(struct lake *lake, struct lf_error *err)
 {
     struct lake *inner = fault_of(lake)->inner;
-    return inner->ops->lock_held(inner);
+    return inner->ops->check_lock == NULL || inner->ops->check_lock(inner, err);
 }
 
 /* Bytes and condition are taken now: the caller's content may be gone when the write arrives. */
@@ -396,7 +396,7 @@ static const struct lake_ops fault_ops = {
     .close = fault_close,
     .lock = fault_lock,
     .unlock = fault_unlock,
-    .lock_held = fault_lock_held,
+    .check_lock = fault_check_lock,
     .put_if_absent = fault_put_if_absent,
     .put_if_match = fault_put_if_match,
     .writer_open = fault_writer_open,

@@ -2,7 +2,7 @@
  *
  * Wraps a lake and fails the n-th call. Counted are the calls that touch the lake: lock, put_if_absent,
  * put_if_match, writer_open, writer_write, writer_commit, read_range, stat, list, remove, now_ms, probe. Not counted:
- * close, unlock, lock_held, writer_abort, url.
+ * close, unlock, check_lock, writer_abort, url.
  *
  *   struct lake *lake = fault_lake_open(memory_lake_open(store));
  *   fault_lake_plan(lake, &(struct fault_plan){.kind = FAULT_LOST, .fail_at = n});

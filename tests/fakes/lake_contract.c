@@ -299,7 +299,7 @@ static void large_object_comes_back_whole(const struct bench *bench)
     describe(&content, hex, bytes.ptr, bytes.len);
     assert_true(bench->a->ops->put_if_absent(bench->a, "large", &content, &err));
     fd_close(&content.fd);
-    struct lake_input input = {.lake = bench->b, .path = "large"};
+    CLEANUP(lake_input_done) struct lake_input input = {.lake = bench->b, .path = "large"};
     while (len > 0) {
         assert_true(lake_input_read(&input, block, sizeof block, &len, &err));
         buf_append(&back, block, len);
@@ -405,18 +405,15 @@ static void remove_of_missing_object_is_no_error(const struct bench *bench)
 static void lock_belongs_to_one_handle(const struct bench *bench)
 {
     struct lf_error err = {0};
-    assert_false(bench->a->ops->lock_held(bench->a));
     assert_true(bench->a->ops->lock(bench->a, "pid 4711 on host-a", &err));
     assert_true(bench->a->ops->lock(bench->a, "pid 4711 on host-a", &err));
-    assert_true(bench->a->ops->lock_held(bench->a));
+    assert_true(bench->a->ops->check_lock == NULL || bench->a->ops->check_lock(bench->a, &err));
     assert_false(bench->b->ops->lock(bench->b, "pid 12", &err));
     assert_int_equal(err.kind, LF_CONFLICT);
     assert_non_null(strstr(err.msg, "pid 4711 on host-a"));
-    assert_false(bench->b->ops->lock_held(bench->b));
     bench->b->ops->unlock(bench->b);
-    assert_true(bench->a->ops->lock_held(bench->a));
+    assert_false(bench->b->ops->lock(bench->b, "pid 12", &err));
     bench->a->ops->unlock(bench->a);
-    assert_false(bench->a->ops->lock_held(bench->a));
     assert_true(bench->b->ops->lock(bench->b, "pid 12", &err));
 }
 
@@ -447,11 +444,24 @@ static void paths_outside_are_refused(const struct bench *bench)
 
 static void odd_names_work(const struct bench *bench)
 {
-    static const char *const names[] = {"a b", "...", "a'b\"c", "ä/ö", "%2e%2e", "-x", "a\\b", ".hidden/x"};
+    static const char *const names[] = {"a b", "...", "a'b\"c", "ä/ö", "%2e%2e", "-x", ".hidden/x"};
     struct lf_error err = {0};
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         assert_true(lake_text_put(bench->a, names[i], names[i], &err));
         assert_text(bench->b, names[i], names[i]);
+    }
+}
+
+/* Some services take a backslash for a slash: two names would be one. */
+static void backslash_is_a_character_or_refused(const struct bench *bench)
+{
+    struct lf_error err = {0};
+    if (lake_text_put(bench->a, "a\\b", "x", &err)) {
+        assert_text(bench->b, "a\\b", "x");
+        assert_missing(bench->b, "a/b");
+    } else {
+        assert_int_equal(err.kind, LF_CONFIG);
+        assert_listing(bench->b, "", "");
     }
 }
 
@@ -531,6 +541,7 @@ static const struct promise promises[] = {
     PROMISE(lock_belongs_to_one_handle),
     PROMISE(paths_outside_are_refused),
     PROMISE(odd_names_work),
+    PROMISE(backslash_is_a_character_or_refused),
     PROMISE(read_all_keeps_its_limit),
     PROMISE(url_is_absolute_and_ends_with_the_path),
     PROMISE(probe_and_clock_leave_nothing_behind),

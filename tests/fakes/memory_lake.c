@@ -150,15 +150,6 @@ static bool memory_lock(struct lake *lake, const char *owner, struct lf_error *e
     return ok;
 }
 
-static bool memory_lock_held(struct lake *lake)
-{
-    struct memory_store *store = store_of(lake);
-    enter(store, NULL);
-    bool held = store->holder == (const struct memory_lake *)lake;
-    leave(store);
-    return held;
-}
-
 static void memory_unlock(struct lake *lake)
 {
     struct memory_store *store = store_of(lake);
@@ -402,7 +393,6 @@ static const struct lake_ops memory_ops = {
     .close = memory_close,
     .lock = memory_lock,
     .unlock = memory_unlock,
-    .lock_held = memory_lock_held,
     .put_if_absent = memory_put_if_absent,
     .put_if_match = memory_put_if_match,
     .writer_open = memory_writer_open,

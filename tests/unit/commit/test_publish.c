@@ -128,7 +128,8 @@ static bool note_write(void *context, const char *op, const char *path)
 {
     static const char *const kinds[] = {[LAKE_PATH_IS_FOREIGN] = "model ",   [LAKE_PATH_IS_PARTITION] = "partition ",
                                         [LAKE_PATH_IS_COMMIT] = "record ",   [LAKE_PATH_IS_LOAD] = "load ",
-                                        [LAKE_PATH_IS_HISTORY] = "history ", [LAKE_PATH_IS_QUARANTINE] = "quarantine "};
+                                        [LAKE_PATH_IS_HISTORY] = "history ", [LAKE_PATH_IS_QUARANTINE] = "quarantine ",
+                                        [LAKE_PATH_IS_PUBLISH] = "publish "};
     struct order *order = context;
     if (strcmp(op, "put_if_absent") == 0 || strcmp(op, "put_if_match") == 0 || strcmp(op, "remove") == 0) {
         const size_t len = strlen(order->seen);

@@ -33,11 +33,8 @@ static void recover_when_the_lake_is_out_of_reach_then_an_error_and_the_next_try
 {
     static const struct {
         const char *op, *part;
-    } cases[] = {{"stat", "model.json"},
-                 {"read_range", "model.json"},
-                 {"read_range", "loads"},
-                 {"stat", "commits"},
-                 {"read_range", "history"}};
+    } cases[] = {
+        {"stat", "model.json"}, {"read_range", "model.json"}, {"read_range", "loads"}, {"read_range", "history"}};
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct world *world = world_new();
         struct process process = process_start(world);

@@ -256,6 +256,25 @@ static void refused_when_nothing_is_in_doubt_then_an_error_but_in_doubt_repeated
     world_free(world);
 }
 
+/* Who has lost the lock to another writes nothing more, and waits for nothing either. */
+static void refused_when_another_has_the_lock_then_fenced_at_once(UNUSED void **state)
+{
+    struct world *world = world_new();
+    struct process process = process_start(world);
+    (void)commit_orders(&process);
+    struct lf_error err = {0};
+    refuse(process.lake, "put_if_match", NULL, LF_FENCED, 3);
+    assert_false(try_publish(&process, next_of(&process), true, &err));
+    assert_int_equal(err.kind, LF_FENCED);
+    assert_non_null(strstr(err.msg, "refused by the test"));
+    assert_int_equal(process.lake->refused, 1);
+    refuse(process.lake, NULL, NULL, LF_NONE, 0);
+    assert_false(try_publish(&process, next_of(&process), true, &err));
+    assert_int_equal(err.kind, LF_FENCED);
+    process_close(&process);
+    world_free(world);
+}
+
 static void conflict_when_the_same_bytes_were_written_back_by_hand_then_fenced_and_says_so(UNUSED void **state)
 {
     struct world *world = world_new();
@@ -346,6 +365,7 @@ int main(void)
         cmocka_unit_test(rule_4_when_stopped_in_doubt_then_cancelled_and_nothing_is_built_on_that_head),
         cmocka_unit_test(rule_4_when_the_lake_is_stopped_then_cancelled_at_once),
         cmocka_unit_test(read_back_when_it_fails_too_then_repeated),
+        cmocka_unit_test(refused_when_another_has_the_lock_then_fenced_at_once),
         cmocka_unit_test(refused_when_nothing_is_in_doubt_then_an_error_but_in_doubt_repeated),
         cmocka_unit_test(conflict_when_the_same_bytes_were_written_back_by_hand_then_fenced_and_says_so),
         cmocka_unit_test(conflict_when_nothing_has_changed_then_sent_again),

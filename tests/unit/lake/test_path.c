@@ -261,6 +261,10 @@ static void paths_when_made_then_of_documented_form_and_recognised(void **state)
     lake_path_quarantine("a-b_c", COMMIT_ID, &out);
     assert_string_equal(buf_text(&out), "_lakefeed/quarantine/a-b_c-" COMMIT_ID ".jsonl");
     assert_int_equal(lake_path_kind(buf_text(&out)), LAKE_PATH_IS_QUARANTINE);
+    buf_reset(&out);
+    lake_path_publish(COMMIT_ID, &out);
+    assert_string_equal(buf_text(&out), "_lakefeed/publish/" COMMIT_ID ".json");
+    assert_int_equal(lake_path_kind(buf_text(&out)), LAKE_PATH_IS_PUBLISH);
     buf_done(&out);
 }
 
@@ -303,6 +307,9 @@ static void path_kind_when_not_our_pattern_then_foreign(void **state)
         "_lakefeed/quarantine/a/b-" COMMIT_ID ".jsonl",
         "_lakefeed/loads/orders-" COMMIT_ID ".jsonl",
         "_lakefeed/other/0000000001-" COMMIT_ID ".json",
+        "_lakefeed/publish/" COMMIT_ID "0.json",
+        "_lakefeed/publish/model.json",
+        "_lakefeed/publish/x/" COMMIT_ID ".json",
         "_lakefeed/owner",
     };
     for (size_t i = 0; i < ARRAY_LEN(foreign); i++) {
