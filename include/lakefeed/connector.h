@@ -5,7 +5,7 @@
  *
  * Order of calls, all from one thread at a time per session, `stop` excepted:
  *
- *   open → identity, discover, check, track/untrack, position, register/unregister     at any time
+ *   open → identity, discover, check, track/untrack, position, register/unregister, lag   at any time
  *        → load_plan → load_open → load_next… → load_asof → load_close                 a chunk of a first load
  *        → changes_open(cursor) → changes_next… → changes_close                        the stream
  *        → ack(cursor)                                                                 only after the commit
@@ -36,7 +36,10 @@ enum lf_capability {
     LF_CAP_SPLITS = 1u << 1,   /* load_plan can give more than one chunk */
     LF_CAP_PARALLEL = 1u << 2, /* several load sessions at once make it faster */
     LF_CAP_TRACK = 1u << 3,    /* something has to be installed in the source before changes are kept */
-    LF_CAP_ABSENT = 1u << 4    /* rows can have absent cells */
+    LF_CAP_ABSENT = 1u << 4,   /* rows can have absent cells */
+    /* Options "filter.<table>" hold a condition in the source's own words: load and stream have the rows that meet it and no others,
+     * a row that leaves them is deleted and one that joins them inserted. With another condition the table has another id. */
+    LF_CAP_FILTER = 1u << 5
 };
 
 /* What the host offers. Given to open, valid until close. */
@@ -47,6 +50,8 @@ struct lf_host {
     bool (*random)(void *context, void *ret_bytes, size_t len);
     void (*log)(void *context, const char *level, const char *event, const char *text);
     const char *state_dir; /* for own scratch files; NULL when there is none */
+    const char *link;      /* who comes, for the source's list of sessions; NULL: a command without a link */
+    const char *run;       /* the same for one start of the link */
 };
 
 /* One table as discover reports it. */
@@ -75,6 +80,14 @@ struct lf_consumer {
     /* What the lake has committed; empty: nothing yet. Where a consumer begins that has to be made, else at the end of the stream.
      * Only register_consumer looks at it. */
     struct lf_slice cursor;
+};
+
+/* What the source keeps of its log for a consumer. -1: not known. */
+struct lf_lag {
+    int64_t beyond_bytes;   /* written after what the consumer has acknowledged */
+    int64_t retained_bytes; /* kept in all because of it; more than beyond_bytes where something else holds older log */
+    int64_t left_bytes;     /* how much more is kept before the source gives the consumer up; -1 as well: no limit */
+    const char *text;       /* what keeps it, and who holds it up, for people; without numbers that change */
 };
 
 /* A key in cells, nkey of them; cells NULL means open (before the first or after the last key). */
@@ -152,6 +165,10 @@ struct lf_connector_ops {
      * (SCHEMA, RELOAD, FAULT). Called after the cut was received and before the commit. Optional. */
     bool (*verify_catalog)(struct lf_changes *changes, struct lf_batch *ret_batch, struct lf_error *err);
     void (*changes_close)(struct lf_changes *changes); /* NULL is allowed */
+
+    /* Looks what the source keeps, and changes nothing; also while a stream of the session is open. Optional. */
+    bool (*lag)(struct lf_session *session, const struct lf_consumer *consumer, struct lf_lag *ret_lag,
+                struct lf_error *err);
 };
 
 struct lf_connector {

@@ -233,7 +233,7 @@ static void check_same_cursor(struct contract_run *run, struct lf_slice a, struc
     assert_int_equal(order, 0);
 }
 
-/* A consumer that has to be made begins where its lake stands. */
+/* A consumer that has to be made begins where its lake stands, or says that it cannot. */
 static void check_late_registration(struct contract_run *run)
 {
     struct lf_consumer late = contract_consumer;
@@ -244,8 +244,13 @@ static void check_late_registration(struct contract_run *run)
     contract_keep(&stands, cursor);
     contract_write(run);
     late.cursor = contract_slice(&stands);
-    contract_expect(run->ops->register_consumer(run->session, &late, &cursor, &err), "register late", &err);
-    check_same_cursor(run, cursor, contract_slice(&stands));
+    bool ok = run->ops->register_consumer(run->session, &late, &cursor, &err);
+    if (run->setup->begins_at_end) {
+        expect_error(ok, &err, LF_LOST);
+    } else {
+        contract_expect(ok, "register late", &err);
+        check_same_cursor(run, cursor, contract_slice(&stands));
+    }
     contract_expect(run->ops->unregister_consumer(run->session, &late, &err), "unregister", &err);
     contract_forget(&stands);
 }
@@ -473,6 +478,28 @@ static void acknowledge(struct contract_run *run, struct lf_slice cursor)
     contract_expect(run->ops->ack(run->session, &contract_consumer, cursor, &err), "ack", &err);
 }
 
+static int64_t read_beyond(struct contract_run *run)
+{
+    struct lf_error err = {0};
+    struct lf_lag lag = {-1, -1, -1, NULL};
+    if (run->ops->lag == NULL) {
+        return -1;
+    }
+    contract_expect(run->ops->lag(run->session, &contract_consumer, &lag, &err), "lag", &err);
+    assert_true(lag.retained_bytes == -1 || lag.retained_bytes >= lag.beyond_bytes);
+    assert_true(lag.beyond_bytes >= -1 && lag.left_bytes >= -1);
+    return lag.beyond_bytes;
+}
+
+/* What is acknowledged is no longer beyond. */
+static void check_lag(struct contract_run *run, struct lf_slice end)
+{
+    int64_t before = read_beyond(run);
+    acknowledge(run, end);
+    int64_t after = read_beyond(run);
+    assert_true(before == -1 || (before > 0 && after < before));
+}
+
 static void check_ack(struct contract_run *run)
 {
     struct contract_lake lake = {.rows = *contract_truth(run)};
@@ -480,8 +507,8 @@ static void check_ack(struct contract_run *run)
     struct lf_error err = {0};
     contract_expect(run->ops->position(run->session, &cursor, &err), "position", &err);
     contract_keep(&lake.cursor, cursor);
+    check_lag(run, contract_slice(&lake.cursor));
     contract_write(run);
-    acknowledge(run, contract_slice(&lake.cursor));
     acknowledge(run, contract_slice(&lake.cursor));
     acknowledge(run, contract_slice(&run->start)); /* an old one does not move it back */
     contract_expect(run->ops->register_consumer(run->session, &contract_consumer, &cursor, &err), "register", &err);

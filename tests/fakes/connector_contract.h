@@ -34,6 +34,7 @@ struct contract_setup {
     const struct lf_option_value *options;
     size_t noptions;
     const char *state_dir;
+    bool begins_at_end; /* a consumer cannot be made where its lake stands once the log has gone on: LOST */
     struct contract_writer writer;
 };
 

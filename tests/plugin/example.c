@@ -442,6 +442,30 @@ static bool session_ack(struct lf_session *session, const struct lf_consumer *co
     return ok;
 }
 
+static bool lag_locked(struct lf_session *session, const struct lf_consumer *consumer, struct lf_lag *ret_lag,
+                       struct lf_error *err)
+{
+    const struct example_db *db = session->db;
+    const struct example_consumer *known = *find_consumer(session->db, consumer->link);
+    if (known == NULL) {
+        return lf_error_set(err, LF_NOT_FOUND, 0, "example: consumer %s is not registered", consumer->link);
+    }
+    *ret_lag = (struct lf_lag){.beyond_bytes = (int64_t)(db->nlog - known->acked) * EXAMPLE_LOG_BYTES,
+                               .retained_bytes = (int64_t)(db->nlog - db->pruned) * EXAMPLE_LOG_BYTES,
+                               .left_bytes = -1,
+                               .text = "the log in memory"};
+    return true;
+}
+
+static bool session_lag(struct lf_session *session, const struct lf_consumer *consumer, struct lf_lag *ret_lag,
+                        struct lf_error *err)
+{
+    TRY(example_enter(session, err));
+    bool ok = lag_locked(session, consumer, ret_lag, err);
+    example_leave(session);
+    return ok;
+}
+
 static const struct lf_connector_ops example_ops = {
     .open = session_open,
     .close = session_close,
@@ -468,6 +492,7 @@ static const struct lf_connector_ops example_ops = {
     .changes_next = example_changes_next,
     .verify_catalog = example_verify_catalog,
     .changes_close = example_changes_close,
+    .lag = session_lag,
 };
 
 const struct lf_connector *lakefeed_connector(void)

@@ -104,6 +104,8 @@ uint32_t example_state_find(const struct example_state *state, const char *name)
 /* Place of the first row that is not below the key; *ret_equal tells if it is the row. */
 size_t example_table_place(const struct example_table *table, const struct lf_cell *key, bool *ret_equal);
 
+#define EXAMPLE_LOG_BYTES 1000 /* what a transaction of the log counts as */
+
 struct example_consumer {
     char *link, *lake_id, *location;
     uint64_t acked;

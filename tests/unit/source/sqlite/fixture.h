@@ -165,7 +165,8 @@ static inline void fixture_make(struct fixture *f, const char *mode, const char 
     f->folder = temp_folder_make();
     f->path = text_printf("%s/my shop.db", f->folder);
     f->url = text_printf("sqlite:%s", f->path);
-    f->host = (struct lf_host){f, fixture_cancelled, fixture_now, fixture_random, NULL, NULL};
+    f->host =
+        (struct lf_host){.context = f, .cancelled = fixture_cancelled, .now_us = fixture_now, .random = fixture_random};
     f->options[f->noptions++] = (struct lf_option_value){"poll_interval", "10ms"};
     fixture_open_app(f, mode);
     app(f, sql);

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The stream: pgoutput over a replication connection of its own.
+ */
+#ifndef SOURCE_POSTGRES_STREAM_H
+#define SOURCE_POSTGRES_STREAM_H
+
+#include "source/postgres/session.h"
+
+bool pg_op_changes_open(struct lf_session *session, struct lf_slice cursor, const struct lf_table_state *tables,
+                        size_t ntables, struct lf_changes **ret_changes, struct lf_error *err);
+bool pg_op_changes_next(struct lf_changes *changes, int wait_ms, struct lf_batch *ret_batch, struct lf_error *err);
+bool pg_op_verify_catalog(struct lf_changes *changes, struct lf_batch *ret_batch, struct lf_error *err);
+void pg_op_changes_close(struct lf_changes *changes);
+
+#endif
