@@ -120,6 +120,20 @@ static const struct model_entity *head_entity_of(struct search *search, const st
 
 /* ---- choosing ---- */
 
+static const struct model_entity *head_entity_configured(const struct link *link,
+                                                         const struct link_entity_config *config);
+
+/* A table that was renamed keeps its masks. */
+static void bind_masks(const struct link *link)
+{
+    for (size_t i = 0; link->options.masking != NULL && i < link->options.nentities; i++) {
+        const struct model_entity *old = head_entity_configured(link, &link->options.entities[i]);
+        if (old != NULL && old->table_id.len > 0) {
+            masking_bind(link->options.masking, link->options.entities[i].table, model_bytes_slice(&old->table_id));
+        }
+    }
+}
+
 /* The entity of a configured table that has another name by now: it still has the name that the configuration gives it. */
 static const struct model_entity *head_entity_configured(const struct link *link,
                                                          const struct link_entity_config *config)
@@ -366,6 +380,34 @@ static const char *restart_reason(const struct model_entity *old)
     return old->quarantine_path != NULL && old->quarantine == NULL ? "its quarantine file could not be read" : NULL;
 }
 
+/* A source may count its columns anew when it is discovered, and the ids of the lake are others then: the name goes first. */
+static const struct lf_column *find_same(const struct lf_schema *now, const struct lf_column *column)
+{
+    for (uint32_t i = 0; i < now->ncolumns; i++) {
+        if (strcmp(now->columns[i].name, column->name) == 0) {
+            return &now->columns[i];
+        }
+    }
+    const int at = schema_find(now, column->id);
+    return at < 0 ? NULL : &now->columns[at];
+}
+
+/* A mask has come, gone or changed, or its key has. */
+static bool is_remasked(const struct link *link, const struct model_entity *old, const struct lf_schema *now)
+{
+    struct lf_schema lake;
+    struct lf_column *columns = NULL;
+    bool same = true;
+    model_shape_view(old->load != NULL ? &old->load->shape : &old->shape, &lake, &columns);
+    for (uint32_t i = 0; same && i < lake.ncolumns; i++) {
+        const struct lf_column *other = find_same(now, &columns[i]);
+        const bool known = masking_knows(link->options.masking, &columns[i]);
+        same = columns[i].dropped || (known && (other == NULL || masking_is_same(&columns[i], other)));
+    }
+    free(columns);
+    return !same;
+}
+
 static struct link_policy policy_of(const struct link *link, const char *table, const char *entity)
 {
     const struct link_options *options = &link->options;
@@ -415,7 +457,11 @@ static bool judge_old(struct link *link, struct entity *entity, const struct mod
         return true;
     }
     if (is_recreated(old, table)) {
-        entity->reload_reason = text_copy("the table was dropped and created again");
+        entity->reload_reason = text_copy("the table was dropped and created again, or its filter changed");
+        return true;
+    }
+    if (is_remasked(link, old, &table->schema)) { /* before all else: not one more row under the old masks */
+        entity->reload_reason = text_copy("the mask of a column changed");
         return true;
     }
     const char *reason = restart_reason(old);
@@ -503,6 +549,7 @@ static bool check_resync_names(const struct link *link, struct lf_error *err)
 bool entities_choose(struct link *link, struct lf_error *err)
 {
     CLEANUP(search_done) struct search search = {.link = link};
+    bind_masks(link);
     TRY(discover(&search, err));
     TRY(choose(&search, err));
     TRY(settle_tracking(&search, err));

@@ -233,6 +233,10 @@ static bool take_boundary(struct link *link, const struct lf_event *event, struc
     if (event->commit_time_us != 0) {
         feed->source_time_us = event->commit_time_us;
     }
+    if (event->kind == LF_EVENT_COMMIT && feed->waiting_us == 0) {
+        const struct clock *clock = &link->options.clock;
+        feed->waiting_us = event->commit_time_us != 0 ? event->commit_time_us : clock->now_us(clock->context);
+    }
     return true;
 }
 
@@ -328,5 +332,7 @@ bool feed_cut(struct link *link, struct lf_error *err)
         TRY(take_batch(link, &batch, err));
         feed->cursor_seq = feed->seq;
     }
+    feed->sealed_us = feed->sealed_us != 0 ? feed->sealed_us : feed->waiting_us;
+    feed->waiting_us = 0;
     return spool_cut(link->spool, buf_slice(&feed->cursor), feed->cursor_seq, feed->source_time_us, err);
 }

@@ -12,6 +12,7 @@
  *   snapshot.c  one snapshot: cut → entities → commit → acknowledgement → collection
  *   advance.c   what one snapshot does to one entity
  *   listing.c   its quarantine
+ *   lag.c       what the source keeps of its log for us
  *   run.c       the two ways to drive it all
  */
 #ifndef LINK_INTERNAL_H
@@ -74,7 +75,18 @@ struct feed {
     uint64_t token;      /* of the open transaction */
     bool in_transaction;
     int64_t source_time_us;
+    int64_t waiting_us;        /* commit time of the oldest transaction since the last cut; 0: none came */
+    int64_t sealed_us;         /* the same of what was cut and stands in no commit */
     struct buf key, from, row; /* scratch */
+};
+
+/* What was seen of the source's log; see lag.c. */
+struct lag {
+    int64_t looked_ms;    /* monotonic; 0: never */
+    int64_t beyond_bytes; /* behind the committed cursor; 0 after a snapshot */
+    int64_t bound_bytes;  /* the least of what we and the source want to be kept */
+    bool over;            /* it was too much at the last look */
+    int64_t warned_bytes; /* retained when the log was warned; 0: it is not too much */
 };
 
 struct paths {
@@ -102,6 +114,7 @@ struct link {
     size_t nentities, entities_size;
     struct spool *spool;
     struct feed feed;
+    struct lag lag;
     uint64_t committed_seq; /* contained in the head */
     int64_t last_commit_ms; /* monotonic clock */
     uint64_t commits;
@@ -167,6 +180,15 @@ void feed_close(struct link *link);
 bool feed_pump(struct link *link, int wait_ms, bool *ret_any, struct lf_error *err) LF_MUST_CHECK;
 /* Compares the catalog, then seals. Only outside a transaction. */
 bool feed_cut(struct link *link, struct lf_error *err) LF_MUST_CHECK;
+
+/* lag.c */
+/* Now and then asks the source what it keeps for us, tells the observer, and warns. */
+bool lag_look(struct link *link, struct lf_error *err) LF_MUST_CHECK;
+/* So much log lies behind the committed cursor that an idle link moves it on at once. */
+bool lag_cursor_is_due(const struct link *link);
+/* A commit now lets the source drop log that should not wait for the interval. */
+bool lag_is_heavy(const struct link *link);
+void lag_note_snapshot(struct link *link); /* whatever came of it: a new look decides anew */
 
 /* loader.c */
 /* Opens load_sessions[index] if that has not been done. */

@@ -17,6 +17,7 @@
 #include "data/intake.h"
 #include "lake/lake.h"
 #include "lakefeed/connector.h"
+#include "link/masking.h"
 
 struct link;
 
@@ -40,6 +41,13 @@ struct link_failure {
     uint64_t orphan_files, orphan_bytes; /* left in the lake for collection */
 };
 
+/* How far the source's log has gone on without the lake. -1: not known. */
+struct link_lag {
+    int64_t seconds_behind; /* since the oldest change that was received and stands in no commit; 0: there is none */
+    int64_t beyond_bytes, retained_bytes, left_bytes; /* as in struct lf_lag */
+    const char *text;                                 /* may be NULL */
+};
+
 /* What a terminal or a history wants to know. One call at a time of each link, from any of its threads: who watches several links
  * locks. All may be NULL. */
 struct link_observer {
@@ -50,6 +58,8 @@ struct link_observer {
     void (*skipped)(void *context, const char *table, const char *reason);
     /* A new head; `partitions` count files of this commit. */
     void (*committed)(void *context, const struct model *head, uint64_t changes, uint64_t written, uint64_t kept);
+    /* Every few seconds, of a source that can tell. */
+    void (*lag)(void *context, const struct link_lag *lag);
     /* What link_request asked for until now is being done. */
     void (*begun)(void *context);
     /* It is done (err NULL; `frozen` entities stand in Error) or has failed. */
@@ -58,7 +68,8 @@ struct link_observer {
 
 struct link_options {
     const char *name;
-    const struct lf_connector *connector;
+    const struct lf_connector *connector; /* with masking: masking_connector */
+    struct masking *masking;              /* NULL: nothing is masked */
     const char *url;
     const char *shown_url; /* in messages; NULL: url */
     const struct lf_option_value *connector_options;
@@ -75,7 +86,9 @@ struct link_options {
     bool takeover;
     int64_t interval_ms;        /* between snapshots, at multiples in UTC */
     int64_t cursor_interval_ms; /* between cursor-only commits of an idle link */
-    int64_t load_commit_ms;     /* at most this long between commits of a load */
+    uint64_t
+        max_retained_bytes; /* of the source's log; beyond it a snapshot starts early and the log warns; 0: no bound */
+    int64_t load_commit_ms; /* at most this long between commits of a load */
     uint32_t keep;
     int64_t keep_for_ms;
     uint64_t partition_bytes;

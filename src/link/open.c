@@ -98,6 +98,8 @@ struct link *link_new(const struct link_options *options)
         .random = host_random,
         .log = host_log,
         .state_dir = options->scratch_folder,
+        .link = options->name,
+        .run = link->run_id,
     };
     pthread_mutex_init(&link->sessions, NULL);
     pthread_mutex_init(&link->observing, NULL);
@@ -127,6 +129,7 @@ static void close_all(struct link *link)
     }
     link->nentities = 0;
     link->committed_seq = 0;
+    link->lag = (struct lag){0};
     paths_clear(&link->new_paths);
     paths_clear(&link->old_paths);
     committer_free(&link->committer);
@@ -188,8 +191,8 @@ bool link_open_session(struct link *link, struct lf_session **session, struct lf
 {
     struct lf_session *opened = NULL;
     TRY(link_check_stopped(link, err));
-    TRY(link->ops->open(&link->host, link->options.url, link->options.connector_options,
-                        link->options.nconnector_options, &opened, err));
+    TRY(masking_open_or(link->options.masking, link->ops, &link->host, link->options.url,
+                        link->options.connector_options, link->options.nconnector_options, &opened, err));
     pthread_mutex_lock(&link->sessions);
     *session = opened;
     pthread_mutex_unlock(&link->sessions);

@@ -282,6 +282,13 @@ static void give_back(struct link *link)
     budget_trim(link->budget);
 }
 
+/* A link that has nothing to write would not hear for long that another has taken its lake over. */
+static bool check_lock(const struct link *link, struct lf_error *err)
+{
+    const struct lake_ops *ops = link->options.lake->ops;
+    return ops->check_lock == NULL || ops->check_lock(link->options.lake, err);
+}
+
 bool link_run(struct link *link, struct lf_error *err)
 {
     struct pace pace = {.due_ms = link_monotonic_ms(link) + until_due(link)};
@@ -289,20 +296,24 @@ bool link_run(struct link *link, struct lf_error *err)
     for (;;) {
         bool any = false, loaded = false, ends = false;
         TRY(link_check_stopped(link, err));
+        TRY(check_lock(link, err));
         if (atomic_exchange(&link->requested, false)) {
             TRY(answer_request(link, &pace, err));
         }
         TRY(loader_step(link, &loaded, err));
         TRY(feed_pump(link, loaded ? 0 : wait_for(link, &pace), &any, err));
+        TRY(lag_look(link, err));
         TRY(load_ends(link, &ends, err));
         if (!any && !loaded) {
             give_back(link);
         }
         int64_t now = link_monotonic_ms(link);
         bool load_due = pace.retry_ms == 0 && (ends || (!link_is_settled(link) && load_is_due(link)));
-        if (now >= pace.due_ms || load_due || (pace.retry_ms == 0 && spool_is_heavy(link))) {
+        bool heavy = pace.retry_ms == 0 && (spool_is_heavy(link) || lag_is_heavy(link));
+        if (now >= pace.due_ms || load_due || heavy) {
             bool committed = false;
             bool good = link_step_snapshot(link, &committed, err);
+            lag_note_snapshot(link);
             TRY(note_outcome(link, &pace, good, err));
             TRY(retry_frozen(link, &opened_ms, err));
         }

@@ -215,7 +215,8 @@ static void after_commit(struct link *link, const struct spool_cut *cut, const s
 static bool cursor_is_due(const struct link *link)
 {
     return link->options.cursor_interval_ms > 0 &&
-           link_monotonic_ms(link) - link->last_commit_ms >= link->options.cursor_interval_ms;
+           (link_monotonic_ms(link) - link->last_commit_ms >= link->options.cursor_interval_ms ||
+            lag_cursor_is_due(link));
 }
 
 static bool build_and_commit(struct link *link, struct model **next, const struct spool_cut *cut, bool *ret_committed,
@@ -260,6 +261,7 @@ bool snapshot_run(struct link *link, bool *ret_committed, struct lf_error *err)
     }
     CLEANUP(model_free) struct model *next = model_copy(committer_head(link->committer));
     bool ok = build_and_commit(link, &next, &cut, ret_committed, err);
+    link->feed.sealed_us = ok ? 0 : link->feed.sealed_us;
     if (!ok) {
         link_tell_failure(link, "snapshot", NULL, err);
         paths_forget(link, &link->new_paths);

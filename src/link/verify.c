@@ -102,7 +102,7 @@ static bool read_model(struct verify *verify, struct lf_error *err)
     struct lake *lake = verify->options->lake;
     for (int i = 0; i < READ_TRIES; i++) {
         CLEANUP(model_free) struct model *model = NULL;
-        struct lake_input input = {.lake = lake, .path = LAKE_PATH_MODEL};
+        CLEANUP(lake_input_done) struct lake_input input = {.lake = lake, .path = LAKE_PATH_MODEL};
         struct lake_stat before;
         struct lf_error failure;
         bool moved = false;
@@ -335,8 +335,8 @@ static bool run_rounds(struct verify *verify, struct lf_error *err)
 static bool open_session(struct verify *verify, struct lf_session **session, struct lf_error *err)
 {
     const struct verify_options *options = verify->options;
-    return options->ops->open(&verify->host, options->url, options->connector_options, options->nconnector_options,
-                              session, err);
+    return masking_open_or(options->masking, options->ops, &verify->host, options->url, options->connector_options,
+                           options->nconnector_options, session, err);
 }
 
 static bool check_identity(struct verify *verify, struct lf_error *err)

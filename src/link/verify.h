@@ -11,6 +11,7 @@
 #include "base/random.h"
 #include "lake/lake.h"
 #include "lakefeed/connector.h"
+#include "link/masking.h"
 
 #define VERIFY_DIFFERENCES_MAX 10000u /* kept, of all entities together; the others are counted */
 
@@ -47,7 +48,8 @@ struct verify_result {
 };
 
 struct verify_options {
-    const struct lf_connector_ops *ops;
+    const struct lf_connector_ops *ops; /* with masking: those of masking_connector */
+    const struct masking *masking;      /* NULL: nothing is masked */
     const char *url;
     const struct lf_option_value *connector_options;
     size_t nconnector_options;
