@@ -67,7 +67,7 @@ struct reading {
     struct config *config;
     const struct config_link *settings;
     struct runner_report report;
-    const struct app_options *options;
+    struct daemon *daemon;
 };
 
 static struct app_process process_of(const struct runner_report *report)
@@ -78,6 +78,8 @@ static struct app_process process_of(const struct runner_report *report)
         .since_ms = report->since_ms,
         .next_attempt_ms = report->next_attempt_ms,
         .err = &report->err,
+        .lag = report->lag.known ? &report->lag.now : NULL,
+        .lag_text = report->lag.text,
     };
 }
 
@@ -89,13 +91,22 @@ static void finish_reading(struct reading *reading, const struct admin_answer *a
     free(reading);
 }
 
+static bool is_stopping(void *context)
+{
+    const struct daemon *daemon = context;
+    return daemon->stopping;
+}
+
 static void do_reading(void *context)
 {
     struct reading *reading = context;
     CLEANUP(admin_answer_done) struct admin_answer answer = {0};
     struct lf_error err;
     const struct app_process process = process_of(&reading->report);
-    bool good = app_read(reading->config, reading->settings, reading->options, &process, &reading->call, &answer, &err);
+    struct app_options options = *reading->daemon->options;
+    options.cancelled = is_stopping;
+    options.cancel_context = reading->daemon;
+    bool good = app_read(reading->config, reading->settings, &options, &process, &reading->call, &answer, &err);
     finish_reading(reading, &answer, good ? NULL : &err);
 }
 
@@ -105,11 +116,11 @@ static void drop_reading(void *context)
     finish_reading(context, NULL, &stopping);
 }
 
-static void begin_reading(const struct daemon *daemon, struct runner *runner, struct admin_call *call,
+static void begin_reading(struct daemon *daemon, struct runner *runner, struct admin_call *call,
                           struct control_reply *reply)
 {
     struct reading *reading = mem_new(1, sizeof *reading);
-    *reading = (struct reading){.call = *call, .reply = reply, .options = daemon->options};
+    *reading = (struct reading){.call = *call, .reply = reply, .daemon = daemon};
     *call = (struct admin_call){0};
     runner_report(runner, &reading->report);
     reading->settings = runner_settings(runner, &reading->config);

@@ -15,12 +15,16 @@
 #include "catalog/catalog.h"
 #include "config/config.h"
 #include "lake/lake.h"
+#include "lake/open.h"
 #include "lake/path.h"
 #include "lakefeed/connector.h"
 #include "link/link.h"
 
+struct app_client; /* what the lakes of a process share */
+
 struct app_options {
     const char *state_dir;
+    struct app_client *client;
     const char *config_path; /* NULL: made from flags, so that nothing can be read again */
     struct log *log;
     struct catalog *catalog; /* may be NULL */
@@ -31,6 +35,10 @@ struct app_options {
     const struct admin_call *resync; /* NULL: none; without entities: everything */
     struct link_observer observer;
     struct budget *budget; /* shared by all links; app_run makes it */
+    /* Of lakes. All 0 and NULL: a lake that does not answer is waited for as long as its driver does. */
+    int64_t lock_patience_ms, patience_ms;
+    bool (*cancelled)(void *context);
+    void *cancel_context;
 };
 
 /* --state-dir, $STATE_DIRECTORY, as root /var/lib/lakefeed, else $XDG_STATE_HOME/lakefeed; made with mode 0700. */
@@ -39,7 +47,21 @@ char *app_socket_path(const char *state_dir);
 
 /* The connector of a link, its options checked. NULL: CONFIG. */
 const struct lf_connector *app_find_connector(const struct config_link *settings, struct lf_error *err);
-bool app_open_lake(const struct config_link *settings, struct lake **ret_lake, struct lf_error *err) LF_MUST_CHECK;
+/* What masks the link's source; NULL: nothing is masked. The caller's. */
+struct masking *app_masking_new(const struct config_link *settings, const struct lf_connector *connector);
+/* The whole of what can be said about a link without source and lake. CONFIG. */
+bool app_check_settings(const struct config_link *settings, struct lf_error *err) LF_MUST_CHECK;
+
+/* One HTTP client, made when a lake first needs it, and the name of this installation. Freed when every lake is closed. */
+struct app_client *app_client_new(const struct config *config, const char *state_dir, struct log *log);
+void app_client_free(struct app_client **client); /* for CLEANUP; NULL inside is allowed */
+const struct lake_services *app_client_services(const struct app_client *client);
+/* `scratch` is a folder that is there, for temporary files. */
+bool app_open_lake(const struct config_link *settings, const struct app_options *options, const char *scratch,
+                   struct lake_opened *ret_opened, struct lf_error *err) LF_MUST_CHECK;
+/* With the secrets of settings that were read again. */
+bool app_renew_lake(const struct config_link *settings, const struct app_options *options, struct lake_opened *opened,
+                    struct lf_error *err) LF_MUST_CHECK;
 /* model.json without any lock; NULL when there is none. */
 bool app_read_model(struct lake *lake, struct model **ret_model, struct lf_error *err) LF_MUST_CHECK;
 

@@ -79,6 +79,11 @@ static void relay_committed(void *context, const struct model *head, uint64_t ch
     relay->report.committed(relay->report.context, head, changes, written, kept);
 }
 
+static void relay_lag(void *context, const struct link_lag *lag)
+{
+    runner_set_lag(((const struct relay *)context)->runner, lag);
+}
+
 static void relay_begun(void *context)
 {
     const struct relay *relay = context;
@@ -149,6 +154,7 @@ bool runner_attempt(struct runner *runner, struct app_link *app, unsigned number
         .committed = relay_committed,
         .begun = relay_begun,
         .answered = relay_answered,
+        .lag = relay_lag,
         .failed = relay_failed,
     };
     struct app_options options = *runner->app;
@@ -162,6 +168,7 @@ bool runner_attempt(struct runner *runner, struct app_link *app, unsigned number
         set_link(runner, app->link);
         good = follow(runner, app->link, &phase, err);
         set_link(runner, NULL);
+        runner_set_lag(runner, NULL);
     }
     record_end(&relay, good, phase, err);
     link_free(&app->link);

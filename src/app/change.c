@@ -15,7 +15,7 @@ static bool set_enabled(struct app_link *app, bool enabled, const char *reason, 
     CLEANUP(lake_control_done)
     struct lake_control control = {
         .enabled = enabled, .reason = text_copy(enabled ? NULL : reason), .since_ms = clock_now_ms(&clock)};
-    TRY(lake_control_write(app->lake, app->folder, &control, err));
+    TRY(lake_control_write(app->opened.lake, app->folder, &control, err));
     json_begin_object(writer);
     json_put_text(writer, "link", app->settings->name);
     json_put_bool(writer, "enabled", enabled);
@@ -29,8 +29,8 @@ static bool unregister(struct app_link *app, bool takeover, struct lf_error *err
 {
     CLEANUP(app_source_close) struct app_source source = {0};
     CLEANUP(model_free) struct model *model = NULL;
-    TRY(app_read_model(app->lake, &model, err));
-    TRY(app_source_open(&source, app->settings, err));
+    TRY(app_read_model(app->opened.lake, &model, err));
+    TRY(app_source_open(&source, app->settings, NULL, err));
     const struct lf_consumer consumer = {
         .link = app->settings->name,
         .lake_id = model == NULL ? "" : model->lake_id,
@@ -58,10 +58,10 @@ static bool unlink_lake(struct app_link *app, const struct admin_call *call, str
                         struct lf_error *err)
 {
     CLEANUP(purge_plan_done) struct purge_plan plan = {0};
-    TRY(!call->purge || purge_list(app->lake, &plan, err));
+    TRY(!call->purge || purge_list(app->opened.lake, &plan, err));
     if (!call->preview) {
         bool gone = unregister(app, call->takeover, err) || (call->purge && err->kind == LF_NOT_FOUND);
-        TRY(gone && purge_remove(app->lake, &plan, err));
+        TRY(gone && purge_remove(app->opened.lake, &plan, err));
     }
     json_begin_object(writer);
     json_put_text(writer, "link", app->settings->name);

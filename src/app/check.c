@@ -18,6 +18,7 @@
 struct doctor {
     const struct config *config;
     const struct config_link *settings;
+    const struct app_options *options;
     struct json_writer *writer;
     const char *area; /* of the findings that follow */
     int status;       /* that the worst finding deserves */
@@ -120,7 +121,8 @@ static void check_tables(struct doctor *doctor, struct app_source *source)
     }
     if (tables.taken == 0) {
         note_status(doctor, APP_USAGE);
-        tell(doctor, "error", "the source has no table that can be replicated", "give a table a primary key");
+        tell(doctor, "error", "the source has no table that can be replicated",
+             "a table needs a primary key, and this role the right to read it; what is said of each table tells more");
     } else {
         tell_text(doctor, "ok", NULL, "tables that can be replicated: %" PRIu64, tables.taken);
     }
@@ -142,7 +144,7 @@ static char *check_source(struct doctor *doctor)
     const char *identity = NULL;
     struct lf_error err;
     doctor->area = "source";
-    if (!app_source_open(&source, doctor->settings, &err)) {
+    if (!app_source_open(&source, doctor->settings, doctor->options, &err)) {
         tell_error(doctor, &err, "correct the URL or the options of the source, or let this user reach it");
         return NULL;
     }
@@ -159,25 +161,31 @@ static char *check_source(struct doctor *doctor)
 
 /* ---- lake ---- */
 
-static void check_files(struct doctor *doctor, struct lake *lake, const struct model_entity *entity)
+/* false: the lake does not answer any more. */
+static bool check_files(struct doctor *doctor, struct lake *lake, const struct model_entity *entity)
 {
     for (size_t i = 0; i < entity->npartitions; i++) {
         const struct model_partition *partition = &entity->partitions[i];
         struct lake_stat stat;
         struct lf_error err;
-        if (lake->ops->stat(lake, partition->path, &stat, &err) ? stat.bytes == partition->bytes
-                                                                : err.kind != LF_NOT_FOUND) {
+        const bool there = lake->ops->stat(lake, partition->path, &stat, &err);
+        if (!there && err.kind != LF_NOT_FOUND) {
+            return tell_error(doctor, &err, NULL);
+        }
+        if (there && stat.bytes == partition->bytes) {
             continue;
         }
         note_status(doctor, APP_FAILED);
         tell_text(doctor, "error", "the next run loads the entity again; find out who changes files in the lake",
                   "entity %s: the file %s is missing or has another size", entity->name, partition->path);
-        return;
+        return true;
     }
+    return true;
 }
 
 static void check_entities(struct doctor *doctor, struct lake *lake, const struct model *model)
 {
+    bool answers = true;
     for (size_t i = 0; i < model->nentities; i++) {
         const struct model_entity *entity = &model->entities[i];
         if (entity->state == MODEL_ERROR) {
@@ -190,22 +198,25 @@ static void check_entities(struct doctor *doctor, struct lake *lake, const struc
                       "entity %s: %" PRIu64 " rows cannot be taken and are listed in %s", entity->name,
                       entity->quarantine_rows, entity->quarantine_path);
         }
-        check_files(doctor, lake, entity);
+        answers = answers && check_files(doctor, lake, entity);
     }
 }
 
-static void check_model(struct doctor *doctor, struct lake *lake, const char *identity)
+/* false: model.json could not be read. */
+static bool check_model(struct doctor *doctor, struct lake *lake, const char *identity)
 {
     CLEANUP(model_free) struct model *model = NULL;
     struct clock clock = clock_system();
     struct lf_error err;
     if (!app_read_model(lake, &model, &err)) {
-        tell_error(doctor, &err, "give the link a folder of its own; lakefeed never overwrites this file");
-        return;
+        return tell_error(doctor, &err,
+                          err.kind == LF_TRANSIENT || err.kind == LF_AUTH || err.kind == LF_THROTTLED
+                              ? NULL
+                              : "give the link a folder of its own; lakefeed never overwrites this file");
     }
     if (model == NULL) {
         tell(doctor, "ok", "the lake has no model.json yet; the first run makes it", NULL);
-        return;
+        return true;
     }
     tell_text(doctor, "ok", NULL, "the lake holds commit %" PRIu64 "; entities: %zu", model->commit, model->nentities);
     if (identity != NULL && strcmp(identity, model->source) != 0) {
@@ -218,6 +229,7 @@ static void check_model(struct doctor *doctor, struct lake *lake, const char *id
              "set the clocks by NTP");
     }
     check_entities(doctor, lake, model);
+    return true;
 }
 
 static void check_control(struct doctor *doctor, struct lake *lake)
@@ -239,28 +251,67 @@ static void tell_space(struct doctor *doctor, const char *what, uint64_t free_by
               "%s has %" PRIu64 " MiB of free space", what, free_bytes >> 20);
 }
 
+/* Who we are towards the lake; false: nobody. */
+static bool check_identity(struct doctor *doctor, struct lake_opened *opened)
+{
+    char text[256];
+    struct lf_error err;
+    if (!lake_describe_identity(opened, text, sizeof text, &err)) {
+        return tell_error(doctor, &err, NULL);
+    }
+    if (text[0] != '\0') {
+        tell_text(doctor, "ok", NULL, "the lake is reached as %s", text);
+    }
+    return true;
+}
+
+static void check_clocks(struct doctor *doctor, struct lake *lake)
+{
+    struct clock clock = clock_system();
+    struct lf_error err;
+    int64_t now_ms = 0;
+    if (!lake->ops->now_ms(lake, &now_ms, &err)) {
+        tell_error(doctor, &err, NULL);
+        return;
+    }
+    const int64_t ahead_ms = clock_now_ms(&clock) - now_ms;
+    if (ahead_ms > CLOCK_SLACK_MS || ahead_ms < -CLOCK_SLACK_MS) {
+        tell_text(doctor, "advice", "set it by NTP; beyond 15 minutes a service refuses what is signed by it",
+                  "the clock of this machine is %" PRId64 " s %s that of the lake",
+                  (ahead_ms > 0 ? ahead_ms : -ahead_ms) / 1000, ahead_ms > 0 ? "ahead of" : "behind");
+    }
+}
+
 static void check_lake(struct doctor *doctor, const char *identity)
 {
-    CLEANUP(lake_close) struct lake *lake = NULL;
+    CLEANUP(lake_opened_close) struct lake_opened opened = {0};
     struct lake_finding finding;
     struct lf_error err;
     uint64_t free_bytes = 0;
     doctor->area = "lake";
-    if (!app_open_lake(doctor->settings, &lake, &err)) {
+    if (!app_open_lake(doctor->settings, doctor->options, doctor->options->state_dir, &opened, &err)) {
         tell_error(doctor, &err, "correct the URL of the lake, or let this user reach it");
+        return;
+    }
+    struct lake *lake = opened.lake;
+    if (!check_identity(doctor, &opened)) {
         return;
     }
     if (!lake->ops->probe(lake, &finding, &err)) {
         tell_error(doctor, &err, NULL);
-    } else {
-        note_status(doctor, finding.ok ? APP_DONE : APP_FAILED);
-        tell(doctor, finding.ok ? "ok" : "error", finding.text, NULL);
+        return;
+    }
+    note_status(doctor, finding.ok ? APP_DONE : APP_FAILED);
+    tell(doctor, finding.ok ? "ok" : "error", finding.text, NULL);
+    if (finding.ok) {
+        check_clocks(doctor, lake);
     }
     if (lake->ops->free_bytes != NULL && lake->ops->free_bytes(lake, &free_bytes, &err)) {
         tell_space(doctor, "the lake", free_bytes, (uint64_t)1 << 30);
     }
-    check_model(doctor, lake, identity);
-    check_control(doctor, lake);
+    if (check_model(doctor, lake, identity)) {
+        check_control(doctor, lake);
+    }
 }
 
 /* ---- machine ---- */
@@ -281,17 +332,17 @@ static void check_machine(struct doctor *doctor, const char *state_dir)
     }
 }
 
-bool check_link(const struct config *config, const struct config_link *settings, const char *state_dir,
+bool check_link(const struct config *config, const struct config_link *settings, const struct app_options *options,
                 struct json_writer *writer, int *ret_status, UNUSED struct lf_error *err)
 {
-    struct doctor doctor = {.config = config, .settings = settings, .writer = writer};
+    struct doctor doctor = {.config = config, .settings = settings, .options = options, .writer = writer};
     json_begin_object(writer);
     json_put_text(writer, "link", settings->name);
     json_write_key(writer, "findings");
     json_begin_array(writer);
     CLEANUP(text_free) char *identity = check_source(&doctor);
     check_lake(&doctor, identity);
-    check_machine(&doctor, state_dir);
+    check_machine(&doctor, options->state_dir);
     json_end_array(writer);
     json_put_int(writer, "errors", (int64_t)doctor.errors);
     json_put_int(writer, "advice", (int64_t)doctor.advice);

@@ -14,6 +14,8 @@
 #include "net/loop.h"
 #include "net/workers.h"
 
+#include <stdatomic.h>
+
 struct member {
     struct runner *runner;
     bool leaving; /* no longer in the configuration: freed when its thread has ended */
@@ -30,9 +32,9 @@ struct daemon {
     size_t nmembers, size;
     size_t next;                         /* with once: the link to begin next */
     uint64_t reloads_begun, reload_done; /* reload_done: the number of the newest in force */
-    bool stopping;
-    bool signalled; /* asked to stop while links were at work */
-    bool reloaded;  /* a configuration came by reload: whoever made it is still at it, and may mend a link that fails */
+    atomic_bool stopping;                /* also read by workers */
+    bool signalled;                      /* asked to stop while links were at work */
+    bool reloaded; /* a configuration came by reload: whoever made it is still at it, and may mend a link that fails */
 };
 
 bool daemon_means(const struct daemon *daemon, const struct config_link *settings); /* run --link names one */

@@ -3,6 +3,7 @@
  * What the files of this folder share.
  *
  *   state.c     the state directory and its locks
+ *   client.c instance.c    what the lakes of a process share
  *   parts.c     connector and lake of a link
  *   link.c      a link with its lake, locked
  *   runner.c    a link on its own thread: its life
@@ -18,6 +19,9 @@
 #include "app/app.h"
 #include "base/json.h"
 #include "commit/control.h"
+#include "link/link.h"
+
+#define APP_LOCK_PATIENCE_MS 90000 /* of commands and single runs: longer than the lease of a process that is gone */
 
 bool app_lock_state(const char *state_dir, const char *link, int *ret_fd, struct lf_error *err) LF_MUST_CHECK;
 
@@ -27,8 +31,9 @@ struct app_link {
     const struct config *config;        /* borrowed */
     const struct config_link *settings; /* of it */
     const struct lf_connector *connector;
+    struct masking *masking; /* NULL: nothing is masked */
     struct link_entity_config *entities;
-    struct lake *lake;
+    struct lake_opened opened;
     char *folder; /* scratch, below the state directory */
     char *location;
     int state_lock_fd; /* -1: not held */
@@ -50,16 +55,18 @@ struct app_process {
     const char *state;
     int64_t pid, since_ms, next_attempt_ms;
     const struct lf_error *err; /* NULL: none */
+    const struct link_lag *lag; /* NULL: not known */
+    const char *lag_text;
 };
 
-bool show_status(const struct config_link *settings, const struct app_process *process, struct json_writer *writer,
-                 struct lf_error *err) LF_MUST_CHECK;
-bool show_artifacts(const struct config_link *settings, const struct admin_call *call, struct json_writer *writer,
-                    struct lf_error *err) LF_MUST_CHECK;
+bool show_status(const struct config_link *settings, const struct app_options *options,
+                 const struct app_process *process, struct json_writer *writer, struct lf_error *err) LF_MUST_CHECK;
+bool show_artifacts(const struct config_link *settings, const struct app_options *options,
+                    const struct admin_call *call, struct json_writer *writer, struct lf_error *err) LF_MUST_CHECK;
 bool show_failures(struct catalog *catalog, const struct config_link *settings, struct json_writer *writer,
                    struct lf_error *err) LF_MUST_CHECK;
 /* *ret_status: the exit status that the worst finding deserves. */
-bool check_link(const struct config *config, const struct config_link *settings, const char *state_dir,
+bool check_link(const struct config *config, const struct config_link *settings, const struct app_options *options,
                 struct json_writer *writer, int *ret_status, struct lf_error *err) LF_MUST_CHECK;
 
 /* The operation of a call that changes nothing: one of the above. */

@@ -44,7 +44,7 @@ static bool lock_all(struct app_link *app, const struct app_options *options, st
 {
     CLEANUP(text_free) char *owner = owner_text(app->settings->name);
     TRY(app_lock_state(options->state_dir, app->settings->name, &app->state_lock_fd, err));
-    return app->lake->ops->lock(app->lake, owner, err);
+    return app->opened.lake->ops->lock(app->opened.lake, owner, err);
 }
 
 /* Before the first lock file is written: a folder that is somebody else's stays without a trace of us. */
@@ -63,12 +63,13 @@ static bool open_all(struct app_link *app, const struct app_options *options, st
     CLEANUP(buf_done) struct buf location = {0};
     app->connector = app_find_connector(app->settings, err);
     TRY(app->connector != NULL);
-    TRY(app_open_lake(app->settings, &app->lake, err));
-    TRY(app->lake->ops->url(app->lake, LAKE_PATH_MODEL, &location, err));
-    app->location = text_copy(buf_text(&location));
-    TRY(check_ours(app->lake, err));
     app->folder = text_printf("%s/%s", options->state_dir, app->settings->name);
     TRY(file_make_folders(app->folder, 0700, err));
+    TRY(app_open_lake(app->settings, options, app->folder, &app->opened, err));
+    struct lake *lake = app->opened.lake;
+    TRY(lake->ops->url(lake, LAKE_PATH_MODEL, &location, err));
+    app->location = text_copy(buf_text(&location));
+    TRY(check_ours(lake, err));
     return lock_all(app, options, err);
 }
 
@@ -102,12 +103,13 @@ static struct link_options link_options(const struct app_link *app, const struct
     bool parallel = (app->connector->capabilities & LF_CAP_PARALLEL) != 0;
     return (struct link_options){
         .name = settings->name,
-        .connector = app->connector,
+        .connector = app->masking != NULL ? masking_connector(app->masking) : app->connector,
+        .masking = app->masking,
         .url = settings->source_url,
         .shown_url = settings->source_shown,
         .connector_options = settings->connector_options,
         .nconnector_options = settings->nconnector_options,
-        .lake = app->lake,
+        .lake = app->opened.lake,
         .location = app->location,
         .entities = app->entities,
         .nentities = settings->nentities,
@@ -116,6 +118,7 @@ static struct link_options link_options(const struct app_link *app, const struct
         .takeover = options->takeover,
         .interval_ms = settings->interval_ms,
         .cursor_interval_ms = options->once ? 0 : settings->cursor_interval_ms,
+        .max_retained_bytes = settings->max_retained_bytes,
         .load_commit_ms = settings->load_commit_ms,
         .keep = settings->keep,
         .keep_for_ms = settings->keep_for_ms,
@@ -139,6 +142,8 @@ bool app_link_begin(struct app_link *app, const struct app_options *options, con
     link_free(&app->link);
     app->connector = app_find_connector(app->settings, err);
     TRY(app->connector != NULL);
+    masking_free(&app->masking);
+    app->masking = app_masking_new(app->settings, app->connector);
     fill_entities(app);
     struct link_options made = link_options(app, options);
     made.observer = *observer;
@@ -154,7 +159,8 @@ bool app_link_begin(struct app_link *app, const struct app_options *options, con
 void app_link_close(struct app_link *link)
 {
     link_free(&link->link);
-    lake_close(&link->lake);
+    masking_free(&link->masking);
+    lake_opened_close(&link->opened);
     free(link->entities);
     text_free(&link->folder);
     text_free(&link->location);

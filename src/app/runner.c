@@ -9,7 +9,9 @@
 #include <time.h>
 
 #define OWNER_WAIT_MS 2000
-#define GOOD_RUN_MS 600000 /* after one as long as this, failures are counted afresh */
+#define LAKE_PATIENCE_MS 30000 /* with one call; then the attempt ends, and status says why */
+#define STOP_GRACE_MS 2000     /* a lake that answers may finish what is under way */
+#define GOOD_RUN_MS 600000     /* after one as long as this, failures are counted afresh */
 #define STACK_BYTES ((size_t)1 << 20)
 
 struct state_row {
@@ -55,6 +57,19 @@ void runner_set_state(struct runner *runner, enum runner_state state, const stru
     pthread_mutex_unlock(&runner->mutex);
 }
 
+void runner_set_lag(struct runner *runner, const struct link_lag *lag)
+{
+    struct runner_lag seen = {.known = lag != NULL};
+    if (lag != NULL) {
+        seen.now = *lag;
+        seen.now.text = NULL;
+        (void)snprintf(seen.text, sizeof seen.text, "%s", lag->text != NULL ? lag->text : "");
+    }
+    pthread_mutex_lock(&runner->mutex);
+    runner->now.lag = seen;
+    pthread_mutex_unlock(&runner->mutex);
+}
+
 static void set_holds(struct runner *runner, bool holds)
 {
     pthread_mutex_lock(&runner->mutex);
@@ -92,6 +107,16 @@ static bool is_stopping(struct runner *runner)
     return stopping;
 }
 
+/* Whether calls to the lake are given up: it was asked to stop, and they have had their time. */
+static bool gives_up_lake(void *context)
+{
+    struct runner *runner = context;
+    pthread_mutex_lock(&runner->mutex);
+    bool over = runner->stopping && monotonic_ms() - runner->stopped_ms > STOP_GRACE_MS;
+    pthread_mutex_unlock(&runner->mutex);
+    return over;
+}
+
 static bool has_new_settings(struct runner *runner)
 {
     pthread_mutex_lock(&runner->mutex);
@@ -122,6 +147,17 @@ static void note_retry(struct runner *runner, const struct lf_error *err, int64_
     pthread_mutex_unlock(&runner->mutex);
 }
 
+static struct app_options lake_options(struct runner *runner)
+{
+    struct app_options options = *runner->app;
+    options.takeover = options.takeover && !runner->has_owned;
+    options.lock_patience_ms = options.once ? APP_LOCK_PATIENCE_MS : 0;
+    options.patience_ms = LAKE_PATIENCE_MS;
+    options.cancelled = gives_up_lake;
+    options.cancel_context = runner;
+    return options;
+}
+
 /* A password may have been changed since the configuration was read. What cannot be read stays as it was. */
 static void renew_secrets(struct runner *runner)
 {
@@ -137,6 +173,17 @@ static void renew_secrets(struct runner *runner)
     runner->config = fresh;
     runner->settings = &fresh->links[0];
     pthread_mutex_unlock(&runner->mutex);
+}
+
+/* The source or the lake has refused us; the lake stays open, with what it may know now. */
+static void renew_lake(struct runner *runner, struct app_link *app)
+{
+    const struct app_options options = lake_options(runner);
+    const struct log_where where = {.link = runner->name};
+    struct lf_error err;
+    if (!app_renew_lake(app->settings, &options, &app->opened, &err)) {
+        log_failure(runner->app->log, &where, EVENT_config_refused, &err);
+    }
 }
 
 /* Until it is done, interrupted (CANCELLED), or fails in a way that this process cannot mend. */
@@ -167,6 +214,7 @@ static bool run_attempts(struct runner *runner, struct app_link *app, struct lf_
             renew_secrets(runner);
             app->config = runner->config;
             app->settings = runner->settings;
+            renew_lake(runner, app);
         }
     }
 }
@@ -176,7 +224,7 @@ static bool run_attempts(struct runner *runner, struct app_link *app, struct lf_
 static bool is_enabled(struct runner *runner, struct app_link *app, bool *ret_enabled, struct lf_error *err)
 {
     CLEANUP(lake_control_done) struct lake_control control = {0};
-    TRY(lake_control_read(app->lake, &control, err));
+    TRY(lake_control_read(app->opened.lake, &control, err));
     *ret_enabled = control.enabled;
     if (!control.enabled) {
         lf_error_set(err, LF_CONFIG, 0, "the link %s is disabled%s%s; lakefeed enable lets it run again", runner->name,
@@ -224,15 +272,21 @@ static bool live_with_lake(struct runner *runner, struct app_link *app, struct l
     }
 }
 
-/* A daemon waits for another owner to end; a single run and a command do not. */
+static bool is_owned_by_another(const struct lf_error *err)
+{
+    return err->kind == LF_CONFLICT || err->kind == LF_FENCED;
+}
+
+/* A daemon waits for another owner to end; a single run and a command do so for as long as a dead one may hold the lake. */
 static bool open_owned(struct runner *runner, struct app_link *app, struct lf_error *err)
 {
     const struct log_where where = {.link = runner->name};
+    const struct app_options options = lake_options(runner);
     bool told = false;
     runner_set_state(runner, RUNNER_starting, NULL);
     for (runner_take_settings(runner); /* they may change while it waits */
-         !app_link_open(runner->config, runner->settings, runner->app, app, err); runner_take_settings(runner)) {
-        if (err->kind != LF_CONFLICT || runner->app->once) {
+         !app_link_open(runner->config, runner->settings, &options, app, err); runner_take_settings(runner)) {
+        if (!is_owned_by_another(err) || runner->app->once) {
             return false;
         }
         if (!told) {
@@ -246,13 +300,14 @@ static bool open_owned(struct runner *runner, struct app_link *app, struct lf_er
             return lf_error_set(err, LF_CANCELLED, 0, "stopped on request");
         }
     }
+    runner->has_owned = true;
     return true;
 }
 
 /* What keeps the link from its lake is part of its history as well. */
 static void record_closed_lake(struct runner *runner, const struct lf_error *err)
 {
-    if (err->kind != LF_CANCELLED && err->kind != LF_CONFLICT) {
+    if (err->kind != LF_CANCELLED && !is_owned_by_another(err)) {
         catalog_fail(
             runner->app->catalog,
             &(struct catalog_failure){
@@ -444,6 +499,7 @@ struct runner *runner_start(const struct runner_options *options)
 void runner_stop(struct runner *runner)
 {
     pthread_mutex_lock(&runner->mutex);
+    runner->stopped_ms = runner->stopping ? runner->stopped_ms : monotonic_ms();
     runner->stopping = true;
     if (runner->link != NULL) {
         link_stop(runner->link);

@@ -51,6 +51,14 @@ void runner_ask(struct runner *runner, struct admin_call *call, runner_done done
 /* The link goes on with other settings, from its next cut. */
 void runner_replace(struct runner *runner, struct config *config, const struct config_link *settings);
 
+/* What its source keeps for it, as seen a moment ago. */
+#define RUNNER_LAG_TEXT 300
+struct runner_lag {
+    bool known;
+    struct link_lag now; /* its text is NULL: it stands in what follows */
+    char text[RUNNER_LAG_TEXT];
+};
+
 struct runner_report {
     enum runner_state state;
     bool at_rest, ended; /* at_rest: and nothing is asked of it; ended: the thread is gone */
@@ -58,6 +66,7 @@ struct runner_report {
     int64_t since_ms, next_attempt_ms;
     struct lf_error err; /* of the last attempt; NONE */
     size_t frozen;       /* after a single run */
+    struct runner_lag lag;
 };
 void runner_report(struct runner *runner, struct runner_report *ret_report);
 const char *runner_name(const struct runner *runner);

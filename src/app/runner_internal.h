@@ -30,12 +30,14 @@ struct runner {
     struct link *link;        /* while it may be stopped or asked */
     struct request *requests; /* oldest first */
     bool stopping;
+    int64_t stopped_ms; /* when it was asked to, on the clock of durations */
     struct runner_report now;
 
     /* the runner's thread alone */
     struct report report;
     struct admin_call resync; /* asked for and not yet begun; link NULL: none */
     struct model *last_head;  /* of a single run */
+    bool has_owned;           /* what --takeover takes is taken once */
     bool given_up;            /* the attempts of this life are over; opening the lake again is none */
 };
 
@@ -43,6 +45,8 @@ struct runner {
 
 void runner_set_state(struct runner *runner, enum runner_state state,
                       const struct lf_error *err); /* NULL: the last stays */
+
+void runner_set_lag(struct runner *runner, const struct link_lag *lag); /* NULL: nobody looks now */
 
 /* ---- attempt.c, on the runner's thread ---- */
 

@@ -8,11 +8,11 @@
 
 #include <string.h>
 
-static bool open_model(const struct config_link *settings, struct lake **ret_lake, struct model **ret_model,
-                       struct lf_error *err)
+static bool open_model(const struct config_link *settings, const struct app_options *options,
+                       struct lake_opened *ret_opened, struct model **ret_model, struct lf_error *err)
 {
-    TRY(app_open_lake(settings, ret_lake, err));
-    return app_read_model(*ret_lake, ret_model, err);
+    TRY(app_open_lake(settings, options, options->state_dir, ret_opened, err));
+    return app_read_model(ret_opened->lake, ret_model, err);
 }
 
 static bool fail_no_model(const struct config_link *settings, struct lf_error *err)
@@ -73,6 +73,32 @@ static void write_error(struct json_writer *writer, const char *key, const struc
     json_end_object(writer);
 }
 
+/* What is not known is null. */
+static void put_known(struct json_writer *writer, const char *key, int64_t number)
+{
+    if (number < 0) {
+        json_put_text(writer, key, NULL);
+    } else {
+        json_put_int(writer, key, number);
+    }
+}
+
+static void write_lag(struct json_writer *writer, const struct app_process *process)
+{
+    json_write_key(writer, "lag");
+    if (process->lag == NULL) {
+        json_write_null(writer);
+        return;
+    }
+    json_begin_object(writer);
+    put_known(writer, "secondsBehind", process->lag->seconds_behind);
+    put_known(writer, "beyondBytes", process->lag->beyond_bytes);
+    put_known(writer, "retainedBytes", process->lag->retained_bytes);
+    put_known(writer, "leftBytes", process->lag->left_bytes);
+    json_put_text(writer, "text", process->lag_text);
+    json_end_object(writer);
+}
+
 static void write_process(struct json_writer *writer, const struct app_process *process)
 {
     json_write_key(writer, "process");
@@ -86,6 +112,7 @@ static void write_process(struct json_writer *writer, const struct app_process *
     put_time(writer, "since", process->since_ms);
     put_time(writer, "nextAttempt", process->next_attempt_ms);
     write_error(writer, "error", process->err);
+    write_lag(writer, process);
     json_end_object(writer);
 }
 
@@ -123,15 +150,15 @@ static void write_model(struct json_writer *writer, const struct model *model)
     json_end_array(writer);
 }
 
-bool show_status(const struct config_link *settings, const struct app_process *process, struct json_writer *writer,
-                 struct lf_error *err)
+bool show_status(const struct config_link *settings, const struct app_options *options,
+                 const struct app_process *process, struct json_writer *writer, struct lf_error *err)
 {
     static const struct model nothing = {0};
-    CLEANUP(lake_close) struct lake *lake = NULL;
+    CLEANUP(lake_opened_close) struct lake_opened opened = {0};
     CLEANUP(model_free) struct model *model = NULL;
     struct lf_error lake_err = {0};
-    bool opened = open_model(settings, &lake, &model, &lake_err);
-    if (process->state == NULL && !opened) {
+    bool readable = open_model(settings, options, &opened, &model, &lake_err);
+    if (process->state == NULL && !readable) {
         *err = lake_err;
         return false;
     }
@@ -143,7 +170,7 @@ bool show_status(const struct config_link *settings, const struct app_process *p
     json_put_text(writer, "lake", settings->lake_shown);
     write_process(writer, process);
     write_error(writer, "lakeError", &lake_err);
-    TRY(opened ? write_control(writer, lake, err) : write_no_control(writer));
+    TRY(readable ? write_control(writer, opened.lake, err) : write_no_control(writer));
     write_model(writer, model != NULL ? model : &nothing);
     json_end_object(writer);
     return true;
@@ -190,19 +217,19 @@ static bool check_entities(const struct admin_call *call, const struct model *mo
     return true;
 }
 
-bool show_artifacts(const struct config_link *settings, const struct admin_call *call, struct json_writer *writer,
-                    struct lf_error *err)
+bool show_artifacts(const struct config_link *settings, const struct app_options *options,
+                    const struct admin_call *call, struct json_writer *writer, struct lf_error *err)
 {
-    CLEANUP(lake_close) struct lake *lake = NULL;
+    CLEANUP(lake_opened_close) struct lake_opened opened = {0};
     CLEANUP(model_free) struct model *model = NULL;
-    TRY(open_model(settings, &lake, &model, err));
+    TRY(open_model(settings, options, &opened, &model, err));
     TRY(model != NULL || fail_no_model(settings, err));
     TRY(check_entities(call, model, err));
     json_begin_array(writer);
     for (size_t i = 0; i < model->nentities; i++) {
         const struct model_entity *entity = &model->entities[i];
         for (size_t j = 0; is_meant(call, entity->name) && j < entity->npartitions; j++) {
-            write_partition(writer, lake, entity->name, &entity->partitions[j]);
+            write_partition(writer, opened.lake, entity->name, &entity->partitions[j]);
         }
     }
     json_end_array(writer);

@@ -3,14 +3,18 @@
 
 #include "app/app.h"
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/macros.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static bool never_cancelled(UNUSED void *context)
+#define REFUSED_MAX ((size_t)800) /* bytes of a message */
+
+static bool is_cancelled(void *context)
 {
-    return false;
+    const struct app_source *source = context;
+    return source->cancelled != NULL && source->cancelled(source->cancel_context);
 }
 
 static int64_t host_now(void *context)
@@ -30,15 +34,22 @@ static void host_log(UNUSED void *context, UNUSED const char *level, UNUSED cons
 {
 }
 
-bool app_source_open(struct app_source *source, const struct config_link *settings, struct lf_error *err)
+bool app_source_open(struct app_source *source, const struct config_link *settings, const struct app_options *options,
+                     struct lf_error *err)
 {
     *source = (struct app_source){.clock = clock_system(), .random = random_system()};
+    if (options != NULL) {
+        source->cancelled = options->cancelled;
+        source->cancel_context = options->cancel_context;
+    }
     source->host = (struct lf_host){
-        .context = source, .cancelled = never_cancelled, .now_us = host_now, .random = host_random, .log = host_log};
+        .context = source, .cancelled = is_cancelled, .now_us = host_now, .random = host_random, .log = host_log};
     source->connector = app_find_connector(settings, err);
-    return source->connector != NULL &&
-           source->connector->ops->open(&source->host, settings->source_url, settings->connector_options,
-                                        settings->nconnector_options, &source->session, err);
+    TRY(source->connector != NULL);
+    source->masking = app_masking_new(settings, source->connector);
+    source->connector = source->masking != NULL ? masking_connector(source->masking) : source->connector;
+    return masking_open_or(source->masking, source->connector->ops, &source->host, settings->source_url,
+                           settings->connector_options, settings->nconnector_options, &source->session, err);
 }
 
 void app_source_close(struct app_source *source)
@@ -47,6 +58,7 @@ void app_source_close(struct app_source *source)
         source->connector->ops->close(source->session);
         source->session = NULL;
     }
+    masking_free(&source->masking);
 }
 
 struct names {
@@ -54,11 +66,14 @@ struct names {
     struct arena arena;
     const char **list;
     size_t count, size;
+    struct buf refused; /* those that cannot be tracked, and why, as far as a message has room */
+    size_t nrefused;
 };
 
 static void names_done(struct names *names)
 {
     free(names->list);
+    buf_done(&names->refused);
     arena_done(&names->arena);
 }
 
@@ -72,6 +87,16 @@ static bool is_wanted(const struct config_link *settings, const char *table)
     return settings->entities == NULL;
 }
 
+/* Only whole reasons: one may be a statement to be run. */
+static void note_refused(struct names *names, const struct lf_table *table)
+{
+    CLEANUP(text_free) char *text = text_printf("\ntable %s: %s", table->name, table->refusal);
+    if (names->refused.len + strlen(text) <= REFUSED_MAX) {
+        buf_append_text(&names->refused, text);
+    }
+    names->nrefused++;
+}
+
 static bool visit(void *context, const struct lf_table *table, struct lf_error *err)
 {
     struct names *names = context;
@@ -79,6 +104,7 @@ static bool visit(void *context, const struct lf_table *table, struct lf_error *
         return true;
     }
     if (table->refusal != NULL) {
+        note_refused(names, table);
         return names->settings->entities == NULL ||
                lf_error_set(err, LF_CONFIG, 0, "table %s cannot be replicated: %s", table->name, table->refusal);
     }
@@ -98,6 +124,11 @@ static bool check_found(const struct names *names, struct lf_error *err)
             return lf_error_set(err, LF_CONFIG, 0, "there is no table %s in the source",
                                 names->settings->entities[i].table);
         }
+    }
+    if (names->count == 0 && names->nrefused > 0) {
+        return lf_error_set(err, LF_CONFIG, 0,
+                            "none of the %zu tables of the source can be tracked (lakefeed check tells of all)%s",
+                            names->nrefused, buf_text(&names->refused));
     }
     return names->count > 0 || lf_error_set(err, LF_CONFIG, 0, "the source has no table with a primary key");
 }

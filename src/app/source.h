@@ -11,15 +11,22 @@
 #include "lakefeed/connector.h"
 
 struct app_source {
-    const struct lf_connector *connector;
+    const struct lf_connector *connector; /* masks, where the link does */
+    struct masking *masking;
     struct lf_session *session;
     struct lf_host host;
     struct clock clock;
     struct random_source random;
+    bool (*cancelled)(void *context); /* NULL: never */
+    void *cancel_context;
 };
 
-/* `source` must not move while it is open: the connector holds a pointer to its host. */
-bool app_source_open(struct app_source *source, const struct config_link *settings, struct lf_error *err) LF_MUST_CHECK;
+struct app_options;
+
+/* `source` must not move while it is open: the connector holds a pointer to its host. `options` says when calls are given up;
+ * NULL: never. */
+bool app_source_open(struct app_source *source, const struct config_link *settings, const struct app_options *options,
+                     struct lf_error *err) LF_MUST_CHECK;
 void app_source_close(struct app_source *source); /* for CLEANUP */
 
 /* Installs change tracking in the configured tables, or in all that have a key. *ret_tables: how many. */

@@ -16,13 +16,15 @@
       "configuration (default: $LAKEFEED_CONFIG, ./lakefeed.json, /etc/lakefeed/lakefeed.json)") \
     X(link, TEXT, "link", "NAME", "the link meant; not needed when there is one") \
     X(source, TEXT, "source", "URL", "source, such as sqlite:shop.db") \
-    X(lake, TEXT, "lake", "URL", "lake, such as file:./lake") \
+    X(lake, TEXT, "lake", "URL", \
+      "lake, such as file:./lake or abfss://FILESYSTEM@ACCOUNT.dfs.core.windows.net/FOLDER") \
     X(entities, TEXT, "entities", "LIST", "tables, separated by commas (default: all that have a key)") \
     X(name, TEXT, "name", "NAME", "name of the link (default: the database's)") \
     X(interval, TEXT, "interval", "TIME", "time between snapshots, such as 5s, 15min, 1h (default: 1h)") \
     X(once, FLAG, "once", NULL, "bring the lake up to date and exit") \
     X(track, FLAG, "track", NULL, "install change tracking where it is missing") \
-    X(takeover, FLAG, "takeover", NULL, "take the source's consumer over from another lake") \
+    X(takeover, FLAG, "takeover", NULL, \
+      "take the lake over from another instance, and the source's consumer from another lake") \
     X(reason, TEXT, "reason", "TEXT", "why the link is disabled; status shows it") \
     X(purge, FLAG, "purge", NULL, "remove lakefeed's files from the lake too; without --yes only list them") \
     X(yes, FLAG, "yes", NULL, "do it without listing it first") \
@@ -47,6 +49,7 @@ struct cli {
     char *config_file; /* that config was read from; NULL: made from flags */
     struct log *log;
     struct catalog *catalog;
+    struct app_client *client;
     bool terminal; /* messages go to a person */
     bool live;     /* and lines of progress are wanted */
 };

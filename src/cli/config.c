@@ -78,7 +78,7 @@ static void check_file(const char *path, struct config **ret_config, struct find
         return;
     }
     for (size_t i = 0; i < (*ret_config)->nlinks; i++) {
-        if (app_find_connector(&(*ret_config)->links[i], &err) == NULL) {
+        if (!app_check_settings(&(*ret_config)->links[i], &err)) {
             (void)lf_error_wrap(&err, "%s", path);
             add_finding(findings, &err);
         }

@@ -41,7 +41,9 @@ static void append_json(struct buf *out, const char *text)
 static void append_value(struct buf *out, const struct setting *setting)
 {
     bool bare = setting->type == SETTING_INT || setting->type == SETTING_BOOL;
-    if (bare && setting->fallback[0] != '\0') {
+    if (setting->type == SETTING_SECRET) {
+        buf_append_text(out, "{ \"file\": \"PATH\" }");
+    } else if (bare && setting->fallback[0] != '\0') {
         buf_append_text(out, setting->fallback);
     } else {
         append_json(out, setting->fallback[0] != '\0' ? setting->fallback : "…");
@@ -73,6 +75,12 @@ static bool is_optional(enum setting_section section, const struct setting *sett
     return setting->name != NULL && setting->section == section && setting->fallback != NULL;
 }
 
+/* What is for lakes of another kind is not shown. */
+static bool is_for(const char *lake_url, const struct setting *setting)
+{
+    return setting->lake == CONFIG_LAKE_ANY || setting->lake == config_lake_form(lake_url);
+}
+
 /* The first simple setting that has a default. It is put last and is no comment, so that any comment above it can become a
  * setting without a thought about commas. */
 static const struct setting *find_shown(enum setting_section section)
@@ -85,11 +93,14 @@ static const struct setting *find_shown(enum setting_section section)
     return NULL;
 }
 
-/* All optional simple settings of a section but one ("": none), as comments that hold the defaults. */
-static void append_commented(struct buf *out, enum setting_section section, const char *indent, const char *but)
+/* All optional simple settings of a section but one ("": none), as comments that hold the defaults; `lake_url` NULL: where there
+ * is no lake. */
+static void append_commented(struct buf *out, enum setting_section section, const char *lake_url, const char *indent,
+                             const char *but)
 {
     for (const struct setting *setting = settings_table; setting->name != NULL; setting++) {
-        if (is_optional(section, setting) && is_simple(setting) && strcmp(setting->name, but) != 0) {
+        if (is_optional(section, setting) && is_for(lake_url, setting) && is_simple(setting) &&
+            strcmp(setting->name, but) != 0) {
             append_help(out, indent, "", setting);
             buf_printf(out, "%s// \"%s\": ", indent, setting->name);
             append_value(out, setting);
@@ -109,13 +120,30 @@ static void append_commented_object(struct buf *out, const struct setting *objec
     }
     buf_printf(out, "%s// \"%s\": { ", indent, object->name);
     for (const struct setting *setting = settings_table; setting->name != NULL; setting++) {
-        if (is_optional(object->children, setting) && is_simple(setting) && setting->fallback[0] != '\0') {
+        if (is_optional(object->children, setting) && is_simple(setting)) {
             buf_printf(out, "%s\"%s\": ", first ? "" : ", ", setting->name);
             append_value(out, setting);
             first = false;
         }
     }
     buf_append_text(out, " },\n");
+}
+
+/* "auth": who the link is towards its lake, for a lake that asks. */
+static void append_identity(struct buf *out, const struct config_link *link)
+{
+    const struct setting *object = settings_find(SECTION_LAKE, "auth");
+    const struct setting *shown = find_shown(object->children);
+    if (!is_for(link->lake_url, object)) {
+        return;
+    }
+    append_help(out, "        ", "", object);
+    buf_printf(out, "        \"%s\": {\n", object->name);
+    append_commented(out, object->children, link->lake_url, "          ", shown->name);
+    append_help(out, "          ", "", shown);
+    buf_printf(out, "          \"%s\": ", shown->name);
+    append_value(out, shown);
+    buf_append_text(out, "\n        },\n");
 }
 
 /* The optional objects of a link, such as "snapshot", open for changes. */
@@ -127,7 +155,7 @@ static void append_open_objects(struct buf *out)
             continue;
         }
         buf_printf(out, ",\n      \"%s\": {\n", object->name);
-        append_commented(out, object->children, "        ", shown->name);
+        append_commented(out, object->children, NULL, "        ", shown->name);
         append_help(out, "        ", "", shown);
         buf_printf(out, "        \"%s\": ", shown->name);
         append_value(out, shown);
@@ -260,7 +288,7 @@ static void append_root(struct buf *out)
     buf_append_text(out, "// A configuration of lakefeed to begin with; docs/configuration.md explains every setting.\n"
                          "// What is commented out shows the default, or \"…\" where there is none.\n"
                          "{\n  \"version\": 1,\n");
-    append_commented(out, SECTION_ROOT, "  ", "");
+    append_commented(out, SECTION_ROOT, NULL, "  ", "");
     for (const struct setting *setting = settings_table; setting->name != NULL; setting++) {
         if (is_optional(SECTION_ROOT, setting) && setting->type == SETTING_OBJECT) {
             append_commented_object(out, setting, "  ");
@@ -274,18 +302,19 @@ static void append_link(struct buf *out, const struct config_link *link, const s
     buf_append_text(out, "  \"links\": [\n    {\n      \"name\": ");
     append_json(out, link->name);
     buf_append_text(out, ",\n");
-    append_commented(out, SECTION_LINK, "      ", "");
+    append_commented(out, SECTION_LINK, NULL, "      ", "");
     buf_append_text(out, "      \"source\": {\n        \"connector\": ");
     append_json(out, connector->name);
     buf_append_text(out, ",\n");
-    append_commented(out, SECTION_SOURCE, "        ", "connector");
+    append_commented(out, SECTION_SOURCE, NULL, "        ", "connector");
     append_connector_options(out, connector);
     buf_append_text(out, "        \"url\": ");
     append_json(out, link->source_url);
     buf_append_text(out, "\n      },\n");
     append_entities(out, tables);
     buf_append_text(out, "      \"lake\": {\n");
-    append_commented(out, SECTION_LAKE, "        ", "");
+    append_commented(out, SECTION_LAKE, link->lake_url, "        ", "");
+    append_identity(out, link);
     buf_append_text(out, "        \"url\": ");
     append_json(out, link->lake_url);
     buf_append_text(out, "\n      }");
@@ -303,7 +332,7 @@ static bool make_text(const struct config_link *link, struct tables *tables, boo
         !utf8_valid(link->lake_url, strlen(link->lake_url))) {
         return lf_error_set(err, LF_CONFIG, 0, "--source and --lake must be UTF-8: a configuration is JSON");
     }
-    TRY(app_source_open(&source, link, err));
+    TRY(app_source_open(&source, link, NULL, err));
     TRY(source.connector->ops->discover(source.session, visit_table, tables, err));
     write_last(tables, "");
     *ret_tracks = source.connector->ops->track != NULL;
@@ -342,7 +371,7 @@ int cli_init(struct cli *cli)
     CLEANUP(tables_done) struct tables tables = {0};
     struct lf_error err;
     bool tracks = false;
-    if (!config_from_flags(&flags, &cli->config, &err) ||
+    if (!config_from_flags(&flags, &cli->config, &err) || !app_check_settings(&cli->config->links[0], &err) ||
         !make_text(&cli->config->links[0], &tables, &tracks, &text, &err)) {
         return cli_fail(&err);
     }

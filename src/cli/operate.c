@@ -134,6 +134,8 @@ static bool perform(struct cli *cli, const struct operate_verb *verb, const stru
     }
     const struct app_options options = {
         .state_dir = cli->state,
+        .client = cli->client,
+        .takeover = cli->takeover,
         .log = cli->log,
         .catalog = cli->catalog,
         .observer = progress_observer(&progress),

@@ -167,6 +167,7 @@ void cli_done(struct cli *cli)
 {
     config_free(&cli->config);
     catalog_close(&cli->catalog);
+    app_client_free(&cli->client);
     log_free(&cli->log);
     text_free(&cli->state);
     text_free(&cli->config_file);
@@ -211,6 +212,7 @@ bool cli_prepare(struct cli *cli, bool once, struct lf_error *err)
     cli->terminal = isatty(STDERR_FILENO) && !cli->config->log_json;
     cli->live = cli->terminal && once && !cli->verbose;
     cli->log = log_new(STDERR_FILENO, cli->terminal ? LOG_HUMAN : LOG_JSON, cli->live ? LOG_ERROR : LOG_INFO, &clock);
+    cli->client = app_client_new(cli->config, cli->state, cli->log);
     return true;
 }
 

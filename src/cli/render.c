@@ -11,6 +11,37 @@
 
 /* ---- status ---- */
 
+/* In the unit that leaves at most four digits. */
+static void print_size(FILE *out, int64_t bytes)
+{
+    static const char *const units[] = {"bytes", "KiB", "MiB", "GiB", "TiB"};
+    size_t unit = 0;
+    for (; bytes >= 10000 && unit + 1 < ARRAY_LEN(units); unit++) {
+        bytes /= 1024;
+    }
+    (void)fprintf(out, "%" PRId64 " %s", bytes, units[unit]);
+}
+
+static void print_lag(const struct json *lag, FILE *out)
+{
+    if (!json_is_object(lag)) {
+        return;
+    }
+    (void)fprintf(out, "  %" PRId64 " s behind", number_of(lag, "secondsBehind"));
+    int64_t bytes = 0;
+    if (json_int(json_member(lag, "retainedBytes"), &bytes)) {
+        (void)fputs("; the source keeps ", out);
+        print_size(out, bytes);
+        (void)fputs(" of its log for this link", out);
+    }
+    if (json_int(json_member(lag, "leftBytes"), &bytes)) {
+        (void)fputs(", and gives it up after another ", out);
+        print_size(out, bytes);
+    }
+    const char *text = text_of(lag, "text");
+    (void)fprintf(out, "%s%s\n", text[0] == '\0' ? "" : "; ", text);
+}
+
 static void print_process(const struct json *process, FILE *out)
 {
     const char *state = text_of(process, "state");
@@ -25,6 +56,7 @@ static void print_process(const struct json *process, FILE *out)
     if (json_is_object(error)) {
         (void)fprintf(out, "  %s: %s\n", text_of(error, "kind"), text_of(error, "message"));
     }
+    print_lag(json_member(process, "lag"), out);
 }
 
 static void print_entity(const struct json *entity, FILE *out)

@@ -19,6 +19,7 @@ static int run(struct cli *cli, struct json_writer *writer, struct lf_error *err
     progress_init(&progress, stderr, cli->live);
     const struct app_options options = {
         .state_dir = cli->state,
+        .client = cli->client,
         .config_path = cli->config_file,
         .log = cli->log,
         .catalog = cli->catalog,

@@ -17,14 +17,14 @@ static bool prepare(struct cli *cli, const struct config_link **ret_link, struct
 static bool track(const struct config_link *link, size_t *ret_tables, struct lf_error *err)
 {
     CLEANUP(app_source_close) struct app_source source = {0};
-    TRY(app_source_open(&source, link, err));
+    TRY(app_source_open(&source, link, NULL, err));
     return app_source_track(&source, link, ret_tables, err);
 }
 
 static bool untrack(const struct config_link *link, struct lf_error *err)
 {
     CLEANUP(app_source_close) struct app_source source = {0};
-    TRY(app_source_open(&source, link, err));
+    TRY(app_source_open(&source, link, NULL, err));
     if (source.connector->ops->untrack == NULL) {
         return lf_error_set(err, LF_UNSUPPORTED, 0, "source %s needs no change tracking", source.connector->name);
     }

@@ -9,6 +9,8 @@
 
 #include <inttypes.h>
 
+#define LAKE_PATIENCE_MS 30000 /* with one call, in a comparison that may have run for hours */
+
 static const char *const kinds[] = {
     [VERIFY_MISSING] = "missing", [VERIFY_EXTRA] = "extra", [VERIFY_DIFFERS] = "differs", [VERIFY_FILE] = "file"};
 
@@ -164,18 +166,22 @@ static bool print_json(const struct verify_result *result, struct lf_error *err)
 static bool compare(struct cli *cli, const struct config_link *link, struct verify_result *ret_result,
                     struct lf_error *err)
 {
-    CLEANUP(lake_close) struct lake *lake = NULL;
+    CLEANUP(lake_opened_close) struct lake_opened opened = {0};
     CLEANUP(text_free) char *folder = text_printf("%s/%s", cli->state, link->name);
     const struct lf_connector *connector = app_find_connector(link, err);
     TRY(connector != NULL);
-    TRY(app_open_lake(link, &lake, err));
+    const struct app_options shared = {
+        .state_dir = cli->state, .client = cli->client, .log = cli->log, .patience_ms = LAKE_PATIENCE_MS};
     TRY(file_make_folders(folder, 0700, err));
+    TRY(app_open_lake(link, &shared, folder, &opened, err));
+    CLEANUP(masking_free) struct masking *masking = app_masking_new(link, connector);
     const struct verify_options options = {
-        .ops = connector->ops,
+        .ops = masking != NULL ? masking_connector(masking)->ops : connector->ops,
+        .masking = masking,
         .url = link->source_url,
         .connector_options = link->connector_options,
         .nconnector_options = link->nconnector_options,
-        .lake = lake,
+        .lake = opened.lake,
         .entities = cli->words,
         .nentities = cli->nwords,
         .folder = folder,

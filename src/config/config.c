@@ -17,11 +17,14 @@ static void entity_done(struct config_entity *entity)
     for (size_t i = 0; i < entity->ncolumns; i++) {
         text_free(&entity->columns[i].name);
         text_free(&entity->columns[i].type);
+        text_free(&entity->columns[i].mask);
+        text_free(&entity->columns[i].mask_text);
     }
     free(entity->exclude);
     free(entity->columns);
     text_free(&entity->table);
     text_free(&entity->name);
+    text_free(&entity->filter);
     text_free(&entity->on_bad_text);
     text_free(&entity->on_bad_row);
     text_free(&entity->on_lost_file);
@@ -39,6 +42,25 @@ static void options_done(struct config_link *link)
     free(link->references);
 }
 
+static void auth_done(struct config_auth *auth)
+{
+    secret_free(&auth->account_key);
+    secret_free(&auth->sas);
+    secret_free(&auth->client_secret);
+    secret_free(&auth->certificate_password);
+    text_free(&auth->kind);
+    text_free(&auth->tenant_id);
+    text_free(&auth->client_id);
+    text_free(&auth->object_id);
+    text_free(&auth->resource_id);
+    text_free(&auth->certificate);
+    text_free(&auth->token_file);
+    text_free(&auth->assertion);
+    text_free(&auth->authority);
+    text_free(&auth->audience);
+    text_free(&auth->place);
+}
+
 static void link_done(struct config_link *link)
 {
     for (size_t i = 0; i < link->nentities; i++) {
@@ -51,9 +73,14 @@ static void link_done(struct config_link *link)
     secret_free(&link->source_url);
     secret_free(&link->lake_url);
     text_free(&link->public_location);
+    auth_done(&link->auth);
+    text_free(&link->endpoint);
+    text_free(&link->filesystem);
+    text_free(&link->publish);
     text_free(&link->on_bad_text);
     text_free(&link->on_bad_row);
     text_free(&link->on_lost_file);
+    secret_free(&link->mask_key);
 }
 
 static void parameters_done(struct config *config)
@@ -87,6 +114,8 @@ void config_free(struct config **ref)
     }
     free(config->links);
     parameters_done(config);
+    text_free(&config->ca_file);
+    secret_free(&config->proxy);
     text_free(&config->name);
     text_free(&config->text);
     free(config);

@@ -25,17 +25,32 @@ enum config_origin {
 
 struct config_column {
     char *name;
-    char *type; /* in place of the one that the connector chooses */
+    char *type;      /* in place of the one that the connector chooses; NULL: that one */
+    char *mask;      /* word of the setting's choices; NULL: values stand in the lake as they are */
+    char *mask_text; /* of the mask "fixed"; NULL: empty */
 };
 
 struct config_entity {
     char *table;
     char *name;                                    /* in the lake; NULL: derived */
     char *on_bad_text, *on_bad_row, *on_lost_file; /* NULL: those of the link */
+    char *filter;                                  /* condition of the source's dialect; NULL: all rows */
     char **exclude;                                /* columns that are not copied */
     size_t nexclude;
     struct config_column *columns;
     size_t ncolumns;
+};
+
+/* Who a link is towards its lake. NULL: not given. */
+struct config_auth {
+    char *kind;
+    char *account_key, *sas, *client_secret, *certificate_password; /* secrets */
+    char *tenant_id, *client_id, *object_id, *resource_id;
+    char *certificate, *token_file; /* paths */
+    bool certificate_chain;
+    char *assertion; /* word of the setting's choices */
+    char *authority, *audience;
+    char *place; /* where the secret stands, for messages; NULL: nowhere, or in a parameter */
 };
 
 /* Of an option that is no CONFIG_PLAIN one: how to name it without showing it. */
@@ -50,21 +65,29 @@ struct config_link {
     char *source_url;
     char *lake_url;
     const char *source_shown,
-        *lake_shown;                /* the same for messages and answers: with nothing secret in them; borrowed */
-    char *public_location;          /* NULL: the lake's own */
-    bool allow_network;             /* a folder on a network file system is accepted */
+        *lake_shown;         /* the same for messages and answers: with nothing secret in them; borrowed */
+    char *public_location;   /* NULL: the lake's own */
+    bool allow_network;      /* a folder on a network file system is accepted */
+    struct config_auth auth; /* of a lake in Azure, as what follows */
+    char *endpoint;          /* in place of the one that the URL names; NULL: that one */
+    char *filesystem;        /* where the URL names none; NULL: made from the link's name */
+    bool create_filesystem;
+    char *publish;                  /* word of the setting's choices */
     struct config_entity *entities; /* NULL: all tables that have a key */
     size_t nentities;
-    /* Owned: those of the connector, "type.<table>.<column>" and "exclude.<table>.<column>". */
+    /* Owned: those of the connector, "type.<table>.<column>", "exclude.<table>.<column>" and
+     * "filter.<table>". */
     struct lf_option_value *connector_options;
     struct config_reference *references; /* one for each of them */
     size_t nconnector_options;
     int64_t interval_ms, cursor_interval_ms, load_commit_ms;
+    uint64_t max_retained_bytes;
     uint32_t keep;
     int64_t keep_for_ms;
     uint64_t partition_bytes;
     uint64_t chunk_rows;
     char *on_bad_text, *on_bad_row, *on_lost_file; /* words of the settings' choices */
+    char *mask_key;                                /* of the mask "hash"; NULL: none; empty: read without secrets */
 };
 
 struct config_parameter {
@@ -76,15 +99,27 @@ struct config_parameter {
 /* A setting whose value was made with a secret: what stands in the file in its place. */
 struct config_hidden {
     const void *value; /* the text itself, or the address of a number */
-    char *text;
+    enum config_origin origin;
+    char *text; /* path, variable or template */
 };
+
+/* X(how the URL of a lake begins, what it is) */
+#define CONFIG_LAKE_PREFIXES(X) \
+    X("file:", FOLDER) \
+    X("abfss://", AZURE) \
+    X("abfs://", AZURE) \
+    X("https://", AZURE) \
+    X("http://", AZURE)
+
+enum config_lake_form { CONFIG_LAKE_ANY, CONFIG_LAKE_FOLDER, CONFIG_LAKE_AZURE };
 
 struct config {
     struct config_link *links;
     size_t nlinks;
     size_t memory_bytes;
     uint64_t spool_max_bytes;
-    bool log_json; /* also on a terminal */
+    char *ca_file, *proxy; /* NULL: the system's; by the environment */
+    bool log_json;         /* also on a terminal */
     struct config_parameter *parameters;
     size_t nparameters;
     struct config_hidden *hidden;
@@ -196,9 +231,15 @@ void config_diff(const struct config *old, const struct config *new, struct conf
 void config_differences_done(struct config_differences *differences); /* for CLEANUP */
 
 /* Options of the link's source against the table of its connector: an unknown name, a wrong type or a value out of bounds is a
- * CONFIG error. "type." and "exclude." options are the host's own and pass. */
+ * CONFIG error. "type.", "exclude." and "filter." options are the host's own and pass. */
 bool config_check_connector_options(const struct config_link *link, const struct lf_option *table,
                                     struct lf_error *err) LF_MUST_CHECK;
+
+/* CONFIG_LAKE_ANY: no known beginning. */
+enum config_lake_form config_lake_form(const char *url);
+/* The URL of the lake with the filesystem that it leaves out: that of the setting, else lakefeed-<link>. The caller's. */
+char *config_lake_url(const struct config_link *link);
+bool config_lake_has_filesystem(const char *url);
 
 /* `given` (-c FILE) or $LAKEFEED_CONFIG as they are, whether the file exists or not; otherwise the first that exists of
  * ./lakefeed.json and /etc/lakefeed/lakefeed.json; CONFIG naming all when there is none. */
@@ -208,7 +249,7 @@ bool config_find(const char *given, char **ret_path, struct lf_error *err) LF_MU
 bool config_parse_duration(const char *text, int64_t *ret_ms, struct lf_error *err) LF_MUST_CHECK;
 bool config_parse_bytes(const char *text, uint64_t *ret_bytes, struct lf_error *err) LF_MUST_CHECK;
 
-/* A password inside a URL is refused, naming the alternatives. */
+/* A password, key or SAS inside a URL is refused, naming the alternatives. */
 bool config_check_url(const char *url, struct lf_error *err) LF_MUST_CHECK;
 
 #endif

@@ -43,23 +43,36 @@ static bool same(const char *left, const char *right)
     return left == right || (left != NULL && right != NULL && strcmp(left, right) == 0);
 }
 
+/* As it may be shown; the caller's. */
+static char *shown_value(const struct config *config, const struct setting *setting, const void *target)
+{
+    const struct config_hidden *hidden = print_find_hidden(config, setting, target);
+    if (hidden == NULL) {
+        return value_of(setting, target);
+    }
+    return hidden->origin == CONFIG_TEMPLATE
+               ? text_copy(hidden->text)
+               : text_printf("{\"%s\": \"%s\"}", secret_member(hidden->origin), hidden->text);
+}
+
 static void compare_value(const struct comparison *comparison, const struct setting *setting, const void *old,
                           const void *new, const char *prefix)
 {
-    const char *old_hidden = print_hidden(comparison->old, setting, old);
-    const char *new_hidden = print_hidden(comparison->new, setting, new);
     CLEANUP(secret_free) char *old_text = value_of(setting, old);
     CLEANUP(secret_free) char *new_text = value_of(setting, new);
-    const char *old_shown = old_hidden != NULL ? old_hidden : old_text;
-    const char *new_shown = new_hidden != NULL ? new_hidden : new_text;
+    CLEANUP(secret_free) char *old_shown = shown_value(comparison->old, setting, old);
+    CLEANUP(secret_free) char *new_shown = shown_value(comparison->new, setting, new);
     const bool equal = comparison->by_reference ? same(old_shown, new_shown) : same(old_text, new_text);
     if (equal) {
         return;
     }
-    struct config_difference *difference = add(comparison, text_printf("%s%s", prefix, setting->name),
-                                               text_copy(old_shown), text_copy(new_shown), setting->change);
+    struct config_difference *difference =
+        add(comparison, text_printf("%s%s", prefix, setting->name), old_shown, new_shown, setting->change);
     difference->way = setting->way;
-    difference->secret = old_hidden != NULL || new_hidden != NULL;
+    difference->secret =
+        print_hidden(comparison->old, setting, old) != NULL || print_hidden(comparison->new, setting, new) != NULL;
+    old_shown = NULL;
+    new_shown = NULL;
 }
 
 static void compare_section(const struct comparison *comparison, enum setting_section section, const void *old,

@@ -38,11 +38,11 @@ static char *own(struct copy *copy, char *text)
     return text;
 }
 
-static void add_hidden(struct copy *copy, const void *value, char *text)
+static void add_hidden(struct copy *copy, const void *value, enum config_origin origin, char *text)
 {
     struct config *config = &copy->config;
     config->hidden = mem_resize(config->hidden, config->nhidden + 1, sizeof *config->hidden);
-    config->hidden[config->nhidden++] = (struct config_hidden){value, text};
+    config->hidden[config->nhidden++] = (struct config_hidden){value, origin, text};
 }
 
 static void add_parameter(struct copy *copy, struct config_parameter parameter)
@@ -89,7 +89,7 @@ static void hide_url(struct copy *copy, const struct config_link *link, enum set
     }
     char *name = make_name(copy, link->name, what);
     add_parameter(copy, (struct config_parameter){name, CONFIG_PLAIN, url});
-    add_hidden(copy, url, own(copy, text_printf("${%s}", name)));
+    add_hidden(copy, url, CONFIG_TEMPLATE, own(copy, text_printf("${%s}", name)));
 }
 
 static void copy_references(struct copy *copy, struct config_link *link)
@@ -105,6 +105,19 @@ static void copy_references(struct copy *copy, struct config_link *link)
     link->references = references;
 }
 
+/* A secret of a setting that is in a file here is in a variable there. */
+static void move_secrets(struct copy *copy, const struct config_link *link)
+{
+    for (const struct setting *setting = settings_table; setting->name != NULL; setting++) {
+        struct config_hidden *hidden =
+            setting->type == SETTING_SECRET ? print_find_hidden(&copy->config, setting, link) : NULL;
+        if (hidden != NULL && hidden->origin == CONFIG_FILE) {
+            hidden->origin = CONFIG_ENV;
+            hidden->text = make_name(copy, link->name, setting->name);
+        }
+    }
+}
+
 /* Numbers made with secrets are known by their address, which is another one in the copy. */
 static void copy_hidden_numbers(struct copy *copy, const struct config *config, const struct config_link *from,
                                 const struct config_link *to)
@@ -112,7 +125,8 @@ static void copy_hidden_numbers(struct copy *copy, const struct config *config, 
     for (size_t i = 0; i < config->nhidden; i++) {
         const char *value = config->hidden[i].value;
         if (value >= (const char *)from && value < (const char *)(from + 1)) {
-            add_hidden(copy, (const char *)to + (value - (const char *)from), config->hidden[i].text);
+            add_hidden(copy, (const char *)to + (value - (const char *)from), config->hidden[i].origin,
+                       config->hidden[i].text);
         }
     }
 }
@@ -122,6 +136,7 @@ static void copy_link(struct copy *copy, const struct config *config, const stru
     struct config_link *to = &copy->config.links[copy->config.nlinks++];
     *to = *link;
     copy_references(copy, to);
+    move_secrets(copy, to);
     copy_hidden_numbers(copy, config, link, to);
     hide_url(copy, to, SECTION_SOURCE, "source_url", to->source_url);
     hide_url(copy, to, SECTION_LAKE, "lake_url", to->lake_url);
@@ -207,7 +222,7 @@ bool config_export(const struct config *config, const char *const *links, size_t
     copy.config.links = mem_new(config->nlinks, sizeof *copy.config.links);
     copy_parameters(&copy, config);
     for (size_t i = 0; i < config->nhidden; i++) {
-        add_hidden(&copy, config->hidden[i].value, config->hidden[i].text);
+        add_hidden(&copy, config->hidden[i].value, config->hidden[i].origin, config->hidden[i].text);
     }
     for (size_t i = 0; i < config->nlinks; i++) {
         if (is_chosen(&config->links[i], links, n)) {

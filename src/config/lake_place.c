@@ -75,12 +75,79 @@ static char *place_of_url(const char *url)
     return place;
 }
 
-char *lake_place_of(const char *url)
+/* A name that is escaped in one URL and not in the other is one name. */
+static char *unescape(const char *text)
 {
-    if (strncmp(url, "file:", 5) != 0) {
+    char *plain = text_copy(text);
+    char *to = plain;
+    for (const char *at = plain; *at != '\0'; at++, to++) {
+        *to = *at;
+        if (at[0] == '%' && isxdigit((unsigned char)at[1]) && isxdigit((unsigned char)at[2])) {
+            const char digits[] = {at[1], at[2], '\0'};
+            *to = (char)strtol(digits, NULL, 16);
+            at += 2;
+        }
+    }
+    *to = '\0';
+    return plain;
+}
+
+/* Both endpoints of an account are one place, and so is a port that goes without saying. */
+static void append_host(struct buf *out, const char *host, size_t len)
+{
+    static const char *const endpoints[] = {".dfs.", ".blob."};
+    CLEANUP(text_free) char *lower = text_copy_len(host, len);
+    for (char *at = lower; *at != '\0'; at++) {
+        *at = (char)tolower((unsigned char)*at);
+    }
+    char *port = strrchr(lower, ':');
+    if (port != NULL && (strcmp(port, ":443") == 0 || strcmp(port, ":80") == 0)) {
+        *port = '\0';
+    }
+    for (size_t i = 0; i < ARRAY_LEN(endpoints); i++) {
+        char *found = strstr(lower, endpoints[i]);
+        if (found != NULL) {
+            *found = '\0';
+            buf_printf(out, "%s.%s", lower, found + strlen(endpoints[i]));
+            return;
+        }
+    }
+    buf_append_text(out, lower);
+}
+
+/* scheme://filesystem@host/folder and scheme://host/filesystem/folder */
+static char *place_in_azure(const char *url)
+{
+    CLEANUP(text_free) char *plain = unescape(url);
+    CLEANUP(buf_done) struct buf host = {0};
+    CLEANUP(buf_done) struct buf path = {0};
+    const char *authority = strstr(plain, "://");
+    authority = authority != NULL ? authority + 3 : plain;
+    const size_t len = strcspn(authority, "/");
+    const char *at_sign = memchr(authority, '@', len);
+    const char *name = at_sign != NULL ? at_sign + 1 : authority;
+    append_host(&host, name, len - (size_t)(name - authority));
+    if (at_sign != NULL) {
+        step(&path, authority, (size_t)(at_sign - authority));
+    }
+    CLEANUP(buf_done) struct buf folder = {0};
+    walk(&folder, authority + len, false);
+    buf_append_text(&path, buf_text(&folder));
+    return text_printf("azure:%s%s/", buf_text(&host), buf_text(&path));
+}
+
+char *lake_place_of(const struct config_link *link)
+{
+    const char *url = link->lake_url;
+    CLEANUP(text_free) char *whole = config_lake_url(link);
+    switch (config_lake_form(url)) {
+    case CONFIG_LAKE_FOLDER:
+        return place_of_folder(strncmp(url, "file:///", 8) == 0 ? url + 7 : url + 5);
+    case CONFIG_LAKE_AZURE:
+        return place_in_azure(whole);
+    default:
         return place_of_url(url);
     }
-    return place_of_folder(strncmp(url, "file:///", 8) == 0 ? url + 7 : url + 5);
 }
 
 struct entry {

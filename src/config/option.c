@@ -33,8 +33,12 @@ void option_add_column(struct config_link *link, const char *kind, const char *t
     add(link, text_printf("%s.%s.%s", kind, table, column), text_copy(text), (struct config_reference){0});
 }
 
-/* {"file": PATH} or {"env": NAME}; the text is empty in a reading without secrets. */
-static bool read_secret(const struct node *node, char **ret_text, struct config_reference *ret, struct lf_error *err)
+void option_add_filter(struct config_link *link, const char *table, const char *text)
+{
+    add(link, text_printf("filter.%s", table), text_copy(text), (struct config_reference){0});
+}
+
+static bool read_reference(const struct node *node, char **ret_text, struct config_reference *ret, struct lf_error *err)
 {
     CLEANUP(resolved_done) struct resolved where = {0};
     const struct json *only = json_first(node->value);
@@ -58,11 +62,12 @@ static bool is_secret_name(const char *name)
 }
 
 /* Where a secret belongs, one parameter may stand alone, when it is a secret itself. */
-static bool read_text(const struct node *node, char **ret_text, struct config_reference *ret, struct lf_error *err)
+static bool read_text(const struct node *node, bool secret, char **ret_text, struct config_reference *ret,
+                      struct lf_error *err)
 {
     CLEANUP(resolved_done) struct resolved resolved = {0};
     TRY(parameters_resolve(node->reading, json_text(node->value), &resolved, err));
-    if (is_secret_name(node->place.name) && !(resolved.secret && resolved.whole)) {
+    if (secret && !(resolved.secret && resolved.whole)) {
         return lf_error_set(err, LF_CONFIG, 0, NO_SECRET_HERE);
     }
     *ret_text = text_copy(resolved.text != NULL ? resolved.text : "");
@@ -72,15 +77,24 @@ static bool read_text(const struct node *node, char **ret_text, struct config_re
     return true;
 }
 
+bool option_read_secret(const struct node *node, char **ret_text, struct config_reference *ret, struct lf_error *err)
+{
+    if (json_text(node->value) != NULL) {
+        return read_text(node, /* secret= */ true, ret_text, ret, err);
+    }
+    return json_is_object(node->value) ? read_reference(node, ret_text, ret, err)
+                                       : lf_error_set(err, LF_CONFIG, 0, NO_SECRET_HERE);
+}
+
 static bool read_value(const struct node *node, char **ret_text, struct config_reference *ret, struct lf_error *err)
 {
     int64_t number = 0;
     bool truth = false;
     if (json_is_object(node->value)) {
-        return read_secret(node, ret_text, ret, err);
+        return read_reference(node, ret_text, ret, err);
     }
     if (json_text(node->value) != NULL) {
-        return read_text(node, ret_text, ret, err);
+        return read_text(node, is_secret_name(node->place.name), ret_text, ret, err);
     }
     if (is_secret_name(node->place.name)) {
         return lf_error_set(err, LF_CONFIG, 0, NO_SECRET_HERE);
@@ -115,7 +129,7 @@ bool option_add(const struct node *node, struct config_link *link, struct lf_err
 
 bool option_is_of_column(const char *name)
 {
-    return strncmp(name, "type.", 5) == 0 || strncmp(name, "exclude.", 8) == 0;
+    return strncmp(name, "type.", 5) == 0 || strncmp(name, "exclude.", 8) == 0 || strncmp(name, "filter.", 7) == 0;
 }
 
 static const struct lf_option *find_option(const struct lf_option *table, const char *name)

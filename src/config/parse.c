@@ -9,6 +9,7 @@
 #include "config/parameter.h"
 #include "config/print.h"
 #include "config/rules.h"
+#include "config/secret.h"
 #include "config/settings.h"
 
 #include <stdlib.h>
@@ -29,7 +30,8 @@ static bool check_required(const struct node *node, enum setting_section section
 static bool read_section(const struct node *node, enum setting_section section, void *target, struct lf_error *err);
 
 /* Nobody may see the value in a message or in what is printed. */
-static void hide(struct config *config, const struct setting *setting, const void *target, const char *written)
+static void hide(struct config *config, const struct setting *setting, const void *target, enum config_origin origin,
+                 const char *written)
 {
     const void *value = (const char *)target + setting->offset;
     if (setting->width == 0) {
@@ -39,7 +41,7 @@ static void hide(struct config *config, const struct setting *setting, const voi
         memcpy(&value, (const char *)target + setting->offset, sizeof value);
     }
     config->hidden = mem_resize(config->hidden, config->nhidden + 1, sizeof *config->hidden);
-    config->hidden[config->nhidden++] = (struct config_hidden){value, text_copy(written)};
+    config->hidden[config->nhidden++] = (struct config_hidden){value, origin, text_copy(written)};
 }
 
 static bool set_resolved(const struct setting *setting, const struct resolved *resolved, void *target,
@@ -72,8 +74,20 @@ static bool set_text(const struct node *node, const struct setting *setting, voi
     TRY(parameters_resolve(node->reading, json_text(node->value), &resolved, err));
     TRY(set_resolved(setting, &resolved, target, err));
     if (resolved.secret) {
-        hide(node->reading->config, setting, target, resolved.written);
+        hide(node->reading->config, setting, target, CONFIG_TEMPLATE, resolved.written);
     }
+    return true;
+}
+
+/* Without the place. */
+static bool set_secret(const struct node *node, const struct setting *setting, void *target, struct lf_error *err)
+{
+    CLEANUP(secret_free) char *text = NULL;
+    struct config_reference reference = {0};
+    TRY(option_read_secret(node, &text, &reference, err));
+    settings_put_text(setting, text, target);
+    hide(node->reading->config, setting, target, reference.origin, reference.text);
+    text_free(&reference.text);
     return true;
 }
 
@@ -86,6 +100,8 @@ static bool read_setting(const struct node *node, const struct setting *setting,
                                            : settings_fail_type(setting, err) || node_fail(node, err);
     case SETTING_MAP:
         return json_is_object(node->value) || settings_fail_type(setting, err) || node_fail(node, err);
+    case SETTING_SECRET:
+        return set_secret(node, setting, target, err) || node_fail(node, err);
     case SETTING_LIST:
         return json_is_array(node->value) || settings_fail_type(setting, err) || node_fail(node, err);
     default:
@@ -158,11 +174,15 @@ static bool read_columns(const struct node *map, struct config_link *link, struc
         struct config_column *column = &entity->columns[entity->ncolumns++];
         column->name = text_copy(child.place.name);
         if (!json_is_object(child.value)) {
-            (void)lf_error_set(err, LF_CONFIG, 0, "must be an object, such as {\"type\": \"string\"}");
+            (void)lf_error_set(err, LF_CONFIG, 0,
+                               "must be an object, such as {\"type\": \"string\"} or {\"mask\": \"hash\"}");
             return node_fail(&child, err);
         }
         TRY(read_section(&child, SECTION_COLUMN, column, err));
-        option_add_column(link, "type", entity->table, column->name, column->type);
+        if (column->type != NULL) {
+            option_add_column(link, "type", entity->table, column->name, column->type);
+        }
+        TRY(rules_check_column(&child, entity, column, err));
     }
     return true;
 }
@@ -183,6 +203,9 @@ static bool read_entity(const struct node *node, struct config_link *link, struc
     const struct node columns = node_member(node, "columns");
     TRY(read_exclude(&exclude, link, entity, err));
     TRY(read_columns(&columns, link, entity, err));
+    if (entity->filter != NULL) {
+        option_add_filter(link, entity->table, entity->filter);
+    }
     return rules_check_entity(node, entity, err);
 }
 
@@ -216,7 +239,7 @@ static bool read_link(const struct node *node, struct config_link *link, struct 
     const struct node source = node_member(node, "source");
     const struct node entities = node_member(node, "entities");
     TRY(read_options(&source, link, err));
-    return read_entities(&entities, link, err);
+    return read_entities(&entities, link, err) && rules_check_mask_key(node, link, err);
 }
 
 /* Whether the reading is about this link. Its name alone is looked at. */
@@ -288,6 +311,21 @@ static bool read_root(const struct node *root, struct config *config, struct lf_
     return parameters_read(&parameters, err) && read_section(root, SECTION_ROOT, config, err);
 }
 
+/* Of the secret of an identity; where there are two, they are of different kinds, and one is for nothing. */
+static void note_place(const struct config *config, struct config_link *link)
+{
+    for (const struct setting *setting = settings_table; setting->name != NULL; setting++) {
+        const struct config_hidden *hidden = setting->section == SECTION_AUTH && setting->type == SETTING_SECRET
+                                                 ? print_find_hidden(config, setting, link)
+                                                 : NULL;
+        if (hidden != NULL && hidden->origin != CONFIG_TEMPLATE) {
+            text_free(&link->auth.place);
+            link->auth.place =
+                text_printf("the %s %s", hidden->origin == CONFIG_FILE ? "file" : "environment variable", hidden->text);
+        }
+    }
+}
+
 static void note_shown(struct config *config)
 {
     for (size_t i = 0; i < config->nlinks; i++) {
@@ -296,6 +334,7 @@ static void note_shown(struct config *config)
         const char *lake = print_hidden(config, settings_find(SECTION_LAKE, "url"), link);
         link->source_shown = source != NULL ? source : link->source_url;
         link->lake_shown = lake != NULL ? lake : link->lake_url;
+        note_place(config, link);
     }
 }
 

@@ -15,7 +15,7 @@ struct printer {
     bool brief;
 };
 
-const char *print_hidden(const struct config *config, const struct setting *setting, const void *target)
+struct config_hidden *print_find_hidden(const struct config *config, const struct setting *setting, const void *target)
 {
     const void *value = (const char *)target + setting->offset;
     if (setting->width > 0 && settings_is_text(setting)) {
@@ -23,10 +23,16 @@ const char *print_hidden(const struct config *config, const struct setting *sett
     }
     for (size_t i = 0; i < config->nhidden && setting->width > 0; i++) {
         if (config->hidden[i].value == value) {
-            return config->hidden[i].text;
+            return &config->hidden[i];
         }
     }
     return NULL;
+}
+
+const char *print_hidden(const struct config *config, const struct setting *setting, const void *target)
+{
+    const struct config_hidden *hidden = print_find_hidden(config, setting, target);
+    return hidden != NULL ? hidden->text : NULL;
 }
 
 static void print_text(const struct printer *printer, const char *text)
@@ -47,18 +53,28 @@ static void print_scalar(const struct printer *printer, const struct setting *se
     }
 }
 
+static void print_reference(const struct printer *printer, enum config_origin origin, const char *text)
+{
+    json_begin_object(printer->writer);
+    json_write_key(printer->writer, secret_member(origin));
+    json_write_text(printer->writer, text);
+    json_end_object(printer->writer);
+}
+
 static void print_value(const struct printer *printer, const struct setting *setting, const void *target)
 {
     CLEANUP(buf_done) struct buf text = {0};
-    const char *hidden = print_hidden(printer->config, setting, target);
+    const struct config_hidden *hidden = print_find_hidden(printer->config, setting, target);
     const bool given = settings_get_text(setting, target, &text);
     const bool usual = setting->fallback != NULL && strcmp(buf_text(&text), setting->fallback) == 0;
     if (!given || (printer->brief && usual && hidden == NULL)) {
         return;
     }
     json_write_key(printer->writer, setting->name);
-    if (hidden != NULL) {
-        json_write_text(printer->writer, hidden);
+    if (hidden != NULL && hidden->origin != CONFIG_TEMPLATE) {
+        print_reference(printer, hidden->origin, hidden->text);
+    } else if (hidden != NULL) {
+        json_write_text(printer->writer, hidden->text);
     } else {
         print_scalar(printer, setting, buf_text(&text));
     }
@@ -70,14 +86,6 @@ static void print_object(const struct printer *printer, enum setting_section sec
 {
     json_begin_object(printer->writer);
     print_section(printer, section, target);
-    json_end_object(printer->writer);
-}
-
-static void print_reference(const struct printer *printer, enum config_origin origin, const char *text)
-{
-    json_begin_object(printer->writer);
-    json_write_key(printer->writer, secret_member(origin));
-    json_write_text(printer->writer, text);
     json_end_object(printer->writer);
 }
 
@@ -202,24 +210,44 @@ static void print_collection(const struct printer *printer, const struct setting
     }
 }
 
+static bool has_default(const struct printer *printer, const struct setting *setting, const void *target)
+{
+    CLEANUP(buf_done) struct buf text = {0};
+    return print_hidden(printer->config, setting, target) == NULL && setting->fallback != NULL &&
+           (!settings_get_text(setting, target, &text) || strcmp(buf_text(&text), setting->fallback) == 0);
+}
+
+static bool has_defaults(const struct printer *printer, enum setting_section section, const void *target)
+{
+    bool usual = true;
+    for (const struct setting *child = settings_table; usual && child->name != NULL; child++) {
+        usual = child->section != section || has_default(printer, child, target);
+    }
+    return usual;
+}
+
+/* Whether a setting is for lakes of another kind, and not given. */
+static bool is_foreign(const struct printer *printer, const struct setting *setting, const void *target)
+{
+    if (setting->lake == CONFIG_LAKE_ANY) {
+        return false;
+    }
+    const enum config_lake_form form = config_lake_form(((const struct config_link *)target)->lake_url);
+    return form != CONFIG_LAKE_ANY && form != setting->lake &&
+           (setting->type == SETTING_OBJECT ? has_defaults(printer, setting->children, target)
+                                            : has_default(printer, setting, target));
+}
+
 /* The process's own settings do not travel with a link, and a link that changes none of a group does not name it. */
 static bool is_left_out(const struct printer *printer, const struct setting *setting, const void *target)
 {
     if (!printer->brief || setting->type == SETTING_LIST || setting->type == SETTING_MAP || setting->fallback == NULL) {
-        return false;
+        return is_foreign(printer, setting, target);
     }
     if (setting->section == SECTION_ROOT) {
         return true;
     }
-    bool usual = setting->type == SETTING_OBJECT;
-    for (const struct setting *child = settings_table; usual && child->name != NULL; child++) {
-        CLEANUP(buf_done) struct buf text = {0};
-        if (child->section == setting->children) {
-            usual = print_hidden(printer->config, child, target) == NULL && child->fallback != NULL &&
-                    (!settings_get_text(child, target, &text) || strcmp(buf_text(&text), child->fallback) == 0);
-        }
-    }
-    return usual;
+    return setting->type == SETTING_OBJECT && has_defaults(printer, setting->children, target);
 }
 
 static void print_section(const struct printer *printer, enum setting_section section, const void *target)

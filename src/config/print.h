@@ -14,6 +14,8 @@ bool print_config(const struct config *config, bool brief, struct buf *out, stru
 
 /* What stands in a file in place of a value made with a secret; NULL: the value may be shown. `target` is the struct of the
  * setting. */
+struct config_hidden *print_find_hidden(const struct config *config, const struct setting *setting, const void *target);
+/* Its text. */
 const char *print_hidden(const struct config *config, const struct setting *setting, const void *target);
 
 #endif

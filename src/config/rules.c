@@ -12,6 +12,8 @@
 #include <string.h>
 #include <strings.h>
 
+#define MASK_KEY_BYTES_MIN 16
+
 /* Of a member of an element; of the element itself where it is a text. */
 static size_t line_of_element(const struct node *list, size_t index, const char *member)
 {
@@ -59,6 +61,69 @@ static bool check_exclude(const struct node *node, const struct config_entity *e
     (void)lf_error_set(err, LF_CONFIG, 0, "this column is already exclude[%zu] (line %zu); remove one of them",
                        twice.first, node_line(&first));
     return node_fail(&second, err);
+}
+
+static bool fail_member(const struct node *node, const char *member, struct lf_error *err)
+{
+    const struct node value = node_member(node, member);
+    return node_fail(value.value != NULL ? &value : node, err);
+}
+
+bool rules_check_column(const struct node *node, const struct config_entity *entity, const struct config_column *column,
+                        struct lf_error *err)
+{
+    if (column->type == NULL && column->mask == NULL) {
+        (void)lf_error_set(err, LF_CONFIG, 0, "sets nothing; write \"type\" or \"mask\", or leave it out");
+        return node_fail(node, err);
+    }
+    if (column->mask_text != NULL && (column->mask == NULL || strcmp(column->mask, "fixed") != 0)) {
+        (void)lf_error_set(err, LF_CONFIG, 0, "is the text of {\"mask\": \"fixed\"} alone; take one of them out");
+        return fail_member(node, "mask_text", err);
+    }
+    for (size_t i = 0; column->mask != NULL && i < entity->nexclude; i++) {
+        if (strcmp(entity->exclude[i], column->name) == 0) {
+            (void)lf_error_set(err, LF_CONFIG, 0, "the column is left out (exclude), so there is nothing to mask");
+            return fail_member(node, "mask", err);
+        }
+    }
+    return true;
+}
+
+static const struct config_column *find_hash(const struct config_link *link, const struct config_entity **ret_entity)
+{
+    for (size_t i = 0; i < link->nentities; i++) {
+        *ret_entity = &link->entities[i];
+        for (size_t k = 0; k < (*ret_entity)->ncolumns; k++) {
+            const struct config_column *column = &(*ret_entity)->columns[k];
+            if (column->mask != NULL && strcmp(column->mask, "hash") == 0) {
+                return column;
+            }
+        }
+    }
+    return NULL;
+}
+
+bool rules_check_mask_key(const struct node *link_node, const struct config_link *link, struct lf_error *err)
+{
+    const struct config_entity *entity = NULL;
+    const struct config_column *column = find_hash(link, &entity);
+    const bool without_secrets = link_node->reading->how->without_secrets;
+    if (column != NULL && link->mask_key == NULL) {
+        (void)lf_error_set(
+            err, LF_CONFIG, 0,
+            "\"mask_key\" is missing, with which the column %.100s of table %.100s is to be hashed; make a "
+            "key with openssl rand -hex 32 and give it as {\"file\": …}",
+            column->name, entity->table);
+        return node_fail(link_node, err);
+    }
+    if (link->mask_key != NULL && !without_secrets && strlen(link->mask_key) < MASK_KEY_BYTES_MIN) {
+        (void)lf_error_set(err, LF_CONFIG, 0,
+                           "the key is shorter than %d bytes, so that it could be guessed; make one with openssl rand "
+                           "-hex 32",
+                           MASK_KEY_BYTES_MIN);
+        return fail_member(link_node, "mask_key", err);
+    }
+    return true;
 }
 
 bool rules_check_entity(const struct node *node, const struct config_entity *entity, struct lf_error *err)
@@ -148,7 +213,7 @@ static bool check_lakes(const struct node *list, const struct config *config, st
     for (size_t i = 0; i < config->nlinks; i++) {
         const struct config_link *link = &config->links[i];
         const bool known = !list->reading->how->without_secrets || print_hidden(config, url, link) == NULL;
-        places[i] = known ? lake_place_of(link->lake_url) : text_printf("?%zu/", i); /* beside all others */
+        places[i] = known ? lake_place_of(link) : text_printf("?%zu/", i); /* beside all others */
     }
     const char *const *shown = (const char *const *)places;
     const bool good =

@@ -189,9 +189,8 @@ static void write_list(struct json_writer *writer, const struct setting *setting
     }
 }
 
-static void write_alternatives(struct json_writer *writer, const char *const *types, bool any_text)
+static void write_either(struct json_writer *writer, const char *const *types, bool any_text)
 {
-    json_begin_object(writer);
     json_write_key(writer, "anyOf");
     json_begin_array(writer);
     if (any_text) {
@@ -203,6 +202,12 @@ static void write_alternatives(struct json_writer *writer, const char *const *ty
     }
     write_ref(writer, "#/$defs/secret");
     json_end_array(writer);
+}
+
+static void write_alternatives(struct json_writer *writer, const char *const *types, bool any_text)
+{
+    json_begin_object(writer);
+    write_either(writer, types, any_text);
     json_end_object(writer);
 }
 
@@ -252,6 +257,8 @@ static void write_setting(struct json_writer *writer, const struct setting *sett
         write_list(writer, setting);
     } else if (setting->type == SETTING_MAP) {
         write_map(writer, setting);
+    } else if (setting->type == SETTING_SECRET) {
+        write_either(writer, NULL, false);
     } else {
         write_shape(writer, setting);
         write_default(writer, setting);

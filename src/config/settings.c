@@ -151,7 +151,7 @@ static bool check_text(const struct setting *setting, const char *text, struct l
 bool settings_is_text(const struct setting *setting)
 {
     return setting->type == SETTING_TEXT || setting->type == SETTING_NAME || setting->type == SETTING_URL ||
-           setting->type == SETTING_WORD;
+           setting->type == SETTING_SECRET || setting->type == SETTING_WORD;
 }
 
 void settings_put_text(const struct setting *setting, const char *text, void *ret_target)

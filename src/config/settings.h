@@ -18,10 +18,12 @@
     X(LINK, "links[].") \
     X(SOURCE, "links[].source.") \
     X(LAKE, "links[].lake.") \
+    X(AUTH, "links[].lake.auth.") \
     X(ENTITY, "links[].entities[].") \
     X(COLUMN, "links[].entities[].columns.NAME.") \
     X(SNAPSHOT, "links[].snapshot.") \
     X(SPOOL, "spool.") \
+    X(HTTP, "http.") \
     X(LOG, "log.")
 
 enum setting_section {
@@ -35,6 +37,7 @@ enum setting_section {
     X(TEXT, "text", "text in quotes") \
     X(NAME, "text", "text in quotes") \
     X(URL, "URL", "a URL in quotes") \
+    X(SECRET, "secret", "a secret: {\"file\": \"PATH\"} or {\"env\": \"NAME\"}") \
     X(BOOL, "boolean", "true or false, without quotes") \
     X(INT, "integer", "a whole number, without quotes") \
     X(BYTES, "size", "a size, such as \"64MiB\"") \
@@ -51,7 +54,7 @@ enum setting_type {
 #undef SETTING_TYPE_ENUM
 };
 
-/* Where a value goes: TEXT NAME URL WORD into a char *, DURATION BYTES INT into an integer, BOOL into a bool, CHOICE (the
+/* Where a value goes: TEXT NAME URL SECRET WORD into a char *, DURATION BYTES INT into an integer, BOOL into a bool, CHOICE (the
  * place among the choices) into a bool. OBJECT, MAP and LIST are read by parse.c. */
 struct setting {
     enum setting_section section;
@@ -63,8 +66,9 @@ struct setting {
     enum setting_section children; /* OBJECT: its settings, in the same struct; LIST, MAP: of an element; ROOT: none */
     size_t offset, width;          /* width 0: only checked */
     enum config_change change;
-    const char *way;  /* REFUSED: what to do instead */
-    const char *help; /* one line, no full stop */
+    const char *way;            /* REFUSED: what to do instead */
+    enum config_lake_form lake; /* the lakes that have the setting */
+    const char *help;           /* one line, no full stop */
 };
 
 extern const struct setting settings_table[]; /* ends with a NULL name */
@@ -87,9 +91,9 @@ bool settings_set_json(const struct setting *setting, const struct json *value, 
                        struct lf_error *err) LF_MUST_CHECK;
 /* The value as settings_set_text takes it: "1h", "64MiB", "true". false: a text that is not given. */
 bool settings_get_text(const struct setting *setting, const void *target, struct buf *out);
-/* TEXT, NAME, URL and WORD: stores a text that cannot be checked yet. */
+/* TEXT, NAME, URL, SECRET and WORD: stores a text that cannot be checked yet. */
 void settings_put_text(const struct setting *setting, const char *text, void *ret_target);
-/* TEXT, NAME, URL, WORD */
+/* TEXT, NAME, URL, SECRET, WORD */
 bool settings_is_text(const struct setting *setting);
 /* CONFIG: "must be …". Always false. */
 bool settings_fail_type(const struct setting *setting, struct lf_error *err);

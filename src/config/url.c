@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config/url.h"
 
+#include "base/macros.h"
 #include "config/config.h"
 
 #include <string.h>
@@ -18,16 +19,25 @@ bool url_is_password_name(struct lf_slice name)
     return false;
 }
 
+static bool is_key_name(struct lf_slice name)
+{
+    static const char *const names[] = {"sig", "accountkey", "account_key", "sharedaccesssignature"};
+    bool found = false;
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        found = found || (strlen(names[i]) == name.len && strncasecmp(names[i], name.ptr, name.len) == 0);
+    }
+    return found;
+}
+
 /* name=value anywhere, in a query or between blanks as some libraries take it. */
-static bool has_password_parameter(const char *url)
+static bool has_parameter(const char *url, bool (*is_meant)(struct lf_slice name))
 {
     static const char separators[] = "?&; \t\r\n";
     const char *at = url;
     while (*at != '\0') {
         const size_t len = strcspn(at, separators);
         const char *equals = memchr(at, '=', len);
-        if (equals != NULL && equals + 1 < at + len &&
-            url_is_password_name((struct lf_slice){at, (size_t)(equals - at)})) {
+        if (equals != NULL && equals + 1 < at + len && is_meant((struct lf_slice){at, (size_t)(equals - at)})) {
             return true;
         }
         at += at[len] != '\0' ? len + 1 : len;
@@ -59,7 +69,15 @@ static bool has_password_in_host(const char *url)
 
 bool config_check_url(const char *url, struct lf_error *err)
 {
-    if (has_password_in_host(url) || has_password_parameter(url)) {
+    const bool password = has_password_in_host(url) || has_parameter(url, url_is_password_name);
+    if (has_parameter(url, is_key_name) || (password && strncasecmp(url, "abfs", 4) == 0)) {
+        return lf_error_set(
+            err, LF_CONFIG, 0,
+            "a key or SAS inside a URL is refused, because lists of processes and logs show it; take it out and put it "
+            "into the configuration: \"auth\" of the lake with \"kind\": \"sas\" and \"sas\": {\"file\": \"PATH\"} or "
+            "{\"env\": \"NAME\"} (a key: \"shared_key\" and \"account_key\"), or use an identity that needs no secret");
+    }
+    if (password) {
         return lf_error_set(
             err, LF_CONFIG, 0,
             "a password inside a URL is refused, because lists of processes and logs show it; take it out "

@@ -13,7 +13,7 @@
 
 #include <stdlib.h>
 
-#define RANDOM_CONFIG_SECRET "hush-3141592"
+#define RANDOM_CONFIG_SECRET "hush-3141592653589"
 #define RANDOM_CONFIG_PARAMETERS \
     "\"parameters\":{\"P\":\"plain\",\"Q\":\"$${x ${y} \\\" \\\\ ä\",\"TRUE\":true,\"TWO\":2,\"S\":{\"env\":\"" \
     "LAKEFEED_TEST_SECRET\"},\"N\":{\"env\":\"LAKEFEED_TEST_NUMBER\"}}"
@@ -71,6 +71,9 @@ static inline void random_config_scalar(struct random_config *maker, const struc
     case SETTING_BOOL:
         buf_append_text(out, truths[random_config_below(maker, ARRAY_LEN(truths))]);
         break;
+    case SETTING_SECRET:
+        buf_append_text(out, random_config_below(maker, 2) == 0 ? "\"${S}\"" : "{\"env\":\"LAKEFEED_TEST_SECRET\"}");
+        break;
     case SETTING_CHOICE:
     case SETTING_WORD:
         while (setting->choices[n] != NULL) {
@@ -116,13 +119,32 @@ static inline void random_config_options(struct random_config *maker)
     }
 }
 
+/* What belongs together. */
+static inline bool random_config_is_wanted(struct random_config *maker, const struct setting *setting)
+{
+    const bool key = setting->section == SECTION_LINK && strcmp(setting->name, "mask_key") == 0;
+    return setting->fallback == NULL || key || random_config_below(maker, 2) == 0;
+}
+
+static inline void random_config_column(struct random_config *maker)
+{
+    static const char *const forms[] = {"{\"type\":\"json\"}", "{\"mask\":\"null\"}", "{\"mask\":\"fixed\"}",
+                                        "{\"mask\":\"fixed\",\"mask_text\":\"a ${S}\"}",
+                                        "{\"type\":\"date\",\"mask\":\"hash\"}"};
+    buf_append_text(&maker->text, forms[random_config_below(maker, ARRAY_LEN(forms))]);
+}
+
 static inline void random_config_section(struct random_config *maker, enum setting_section section)
 {
     bool first = true;
+    if (section == SECTION_COLUMN) {
+        random_config_column(maker);
+        return;
+    }
     buf_append_char(&maker->text, '{');
     for (const struct setting *setting = settings_table; setting->name != NULL; setting++) {
-        const bool wanted = setting->fallback == NULL || random_config_below(maker, 2) == 0;
-        if (setting->section != section || strcmp(setting->name, "parameters") == 0 || !wanted) {
+        if (setting->section != section || strcmp(setting->name, "parameters") == 0 ||
+            !random_config_is_wanted(maker, setting)) {
             continue;
         }
         random_config_begin(maker, setting->name, &first);

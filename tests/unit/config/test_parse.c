@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config_text.h"
 
+#include <stdlib.h>
+
 static void parse_of_the_least_then_every_default(UNUSED void **state)
 {
     CLEANUP(config_free)
@@ -97,9 +99,10 @@ static void parse_of_every_column_type_then_taken(UNUSED void **state)
 
 static void parse_when_a_column_is_no_object_or_of_no_type_then_refused(UNUSED void **state)
 {
-    assert_link_refused(
-        "\"entities\":[{\"table\":\"t\",\"columns\":{\n\"c\":\"string\"}}]",
-        "t.json: line 4: links[0].entities[0].columns.c: must be an object, such as {\"type\": \"string\"}");
+    assert_link_refused("\"entities\":[{\"table\":\"t\",\"columns\":{\n\"c\":\"string\"}}]",
+                        "t.json: line 4: links[0].entities[0].columns.c: must be an object, such as {\"type\": "
+                        "\"string\"} or {\"mask\": "
+                        "\"hash\"}");
     assert_link_refused(
         "\"entities\":[{\"table\":\"t\",\"columns\":{\"c\":{\n\"type\":\"text\"}}}]",
         "t.json: line 4: links[0].entities[0].columns.c.type: \"text\" is not possible; choose one of "
@@ -112,13 +115,45 @@ static void parse_when_a_column_is_no_object_or_of_no_type_then_refused(UNUSED v
         "\"json\"");
     assert_link_refused(
         "\"entities\":[{\"table\":\"t\",\"columns\":{\"c\":{}}}]",
-        "t.json: line 3: links[0].entities[0].columns.c: \"type\" is missing (Type of the column in the lake, "
-        "in place of the one that the connector chooses)");
+        "t.json: line 3: links[0].entities[0].columns.c: sets nothing; write \"type\" or \"mask\", or leave it out");
     assert_link_refused("\"entities\":[{\"table\":\"t\",\"columns\":[]}]",
                         "t.json: line 3: links[0].entities[0].columns: must be an object { … }");
     assert_link_refused("\"entities\":[{\"table\":\"t\",\"columns\":{\"c\":{\"typ\":\"json\"}}}]",
                         "t.json: line 3: links[0].entities[0].columns.c.typ: there is no setting \"typ\"; did you mean "
                         "\"type\"?");
+}
+
+static void parse_when_a_mask_cannot_be_then_refused(UNUSED void **state)
+{
+    assert_link_refused("\"entities\":[{\"table\":\"t\",\"columns\":{\"c\":{\n\"mask\":\"rot13\"}}}]",
+                        "t.json: line 4: links[0].entities[0].columns.c.mask: \"rot13\" is not possible; choose one of "
+                        "\"null\", \"fixed\", \"hash\"");
+    assert_link_refused(
+        "\"entities\":[{\"table\":\"t\",\"columns\":{\"c\":{\"mask\":\"null\",\n\"mask_text\":\"x\"}}}]",
+        "t.json: line 4: links[0].entities[0].columns.c.mask_text: is the text of {\"mask\": \"fixed\"} alone; take "
+        "one "
+        "of them out");
+    assert_link_refused(
+        "\"entities\":[{\"table\":\"t\",\"exclude\":[\"c\"],\"columns\":{\"c\":{\n\"mask\":\"null\"}}}]",
+        "t.json: line 4: links[0].entities[0].columns.c.mask: the column is left out (exclude), so there is nothing to "
+        "mask");
+}
+
+static void parse_when_a_hash_has_no_key_or_a_short_one_then_refused(UNUSED void **state)
+{
+    const char *hash = "\"entities\":[{\"table\":\"t\",\"columns\":{\"c\":{\"mask\":\"hash\"}}}]";
+    assert_link_refused(
+        hash, "t.json: line 2: links[0]: \"mask_key\" is missing, with which the column c of table t is to be "
+              "hashed; make a key with openssl rand -hex 32 and give it as {\"file\": …}");
+    assert_link_refused(
+        "\"mask_key\":\"in plain sight, but long\"",
+        "t.json: line 3: links[0].mask_key: a secret does not belong into the configuration; write {\"file\": "
+        "\"PATH\"} or {\"env\": \"NAME\"}");
+    assert_int_equal(setenv("LAKEFEED_TEST_KEY", "fifteen letters", 1), 0);
+    assert_link_refused(
+        "\"mask_key\":{\"env\":\"LAKEFEED_TEST_KEY\"}",
+        "t.json: line 3: links[0].mask_key: the key is shorter than 16 bytes, so that it could be guessed; "
+        "make one with openssl rand -hex 32");
 }
 
 static void parse_when_excluded_columns_are_no_names_then_refused(UNUSED void **state)
@@ -231,7 +266,7 @@ static void parse_when_a_key_is_like_no_other_then_all_are_named(UNUSED void **s
     assert_refused(
         "{\n\n\"admin\":{}}",
         "t.json: line 3: admin: there is no setting \"admin\"; there are: version, $schema, parameters, links, spool, "
-        "memory, log");
+        "memory, http, log");
 }
 
 static void parse_when_a_key_stands_twice_then_refused_with_its_line(UNUSED void **state)
@@ -300,6 +335,8 @@ int main(void)
         cmocka_unit_test(parse_of_columns_then_options_of_the_connector_wherever_the_table_stands),
         cmocka_unit_test(parse_of_every_column_type_then_taken),
         cmocka_unit_test(parse_when_a_column_is_no_object_or_of_no_type_then_refused),
+        cmocka_unit_test(parse_when_a_mask_cannot_be_then_refused),
+        cmocka_unit_test(parse_when_a_hash_has_no_key_or_a_short_one_then_refused),
         cmocka_unit_test(parse_when_excluded_columns_are_no_names_then_refused),
         cmocka_unit_test(parse_when_entities_are_malformed_then_refused),
         cmocka_unit_test(parse_when_a_table_stands_twice_then_refused),

@@ -19,8 +19,8 @@ static void print_of_the_least_then_every_default(UNUSED void **state)
     struct config *config = must_parse("{\"version\":1,\"links\":[{\"name\":\"a\"," SOURCE_AND_LAKE "}]}");
     CLEANUP(text_free) char *text = printed(config, false);
     for (const struct setting *setting = settings_table; setting->name != NULL; setting++) {
-        const bool simple =
-            setting->width > 0 && setting->section != SECTION_ENTITY && setting->section != SECTION_COLUMN;
+        const bool simple = setting->width > 0 && setting->section != SECTION_ENTITY &&
+                            setting->section != SECTION_COLUMN && setting->lake != CONFIG_LAKE_AZURE;
         CLEANUP(text_free) char *key = text_printf("\"%s\":", setting->name);
         if (simple && (setting->fallback == NULL || setting->fallback[0] != '\0')) {
             assert_non_null(strstr(text, key));
@@ -114,6 +114,8 @@ static void print_of_random_documents_then_equal_when_read_again_and_no_secret_i
         brief->memory_bytes = config->memory_bytes; /* the settings of the process do not travel */
         brief->spool_max_bytes = config->spool_max_bytes;
         brief->log_json = config->log_json;
+        brief->ca_file = text_copy(config->ca_file);
+        brief->proxy = text_copy(config->proxy);
         assert_equal(config, brief, text);
     }
 }

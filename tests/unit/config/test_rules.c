@@ -39,6 +39,9 @@ static void lakes_when_one_then_refused_however_it_is_written(UNUSED void **stat
     assert_lakes_refused("file:/srv/lake", "file:///srv/./lake", SAME);
     assert_lakes_refused("abfss://fs@acct.dfs.core.windows.net/a", "ABFSS://fs@Acct.dfs.core.windows.net/b/..//a/",
                          SAME);
+    assert_lakes_refused("abfss://fs@acct.dfs.core.windows.net/a b", "https://acct.blob.core.windows.net/fs/a%20b/",
+                         SAME);
+    assert_lakes_refused("abfss://fs@acct.dfs.core.windows.net", "https://ACCT.dfs.core.windows.net:443/fs", SAME);
     CLEANUP(text_free) char *here = getcwd(NULL, 0);
     CLEANUP(text_free) char *absolute = text_printf("file:%s/lake", here);
     assert_lakes_refused("file:lake", absolute, SAME);
@@ -51,6 +54,9 @@ static void lakes_when_one_lies_in_the_other_then_refused_in_either_order(UNUSED
     assert_lakes_refused("file:/", "file:lake", INSIDE);
     assert_lakes_refused("file:lake/a/b", "file:.", AROUND);
     assert_lakes_refused("abfss://fs@a.dfs.core.windows.net/", "abfss://fs@a.dfs.core.windows.net/shop", INSIDE);
+    assert_lakes_refused("abfss://fs@a.dfs.core.windows.net/", "https://a.dfs.core.windows.net/fs/shop", INSIDE);
+    assert_lakes_refused("https://onelake.blob.fabric.microsoft.com/ws/it.Lakehouse/Files/a",
+                         "abfss://ws@onelake.dfs.fabric.microsoft.com/it.Lakehouse/Files", AROUND);
 }
 
 static void lakes_when_beside_each_other_then_taken(UNUSED void **state)
@@ -61,6 +67,10 @@ static void lakes_when_beside_each_other_then_taken(UNUSED void **state)
         {"file:a/../b", "file:a"},
         {"abfss://fs@a.net/x", "abfss://fs@b.net/x"},
         {"abfss://f@a.net/x", "abfss://f@a.net/X"},
+        {"abfss://f@a.dfs.core.windows.net/x", "https://b.dfs.core.windows.net/f/x"},
+        {"abfss://f@a.dfs.core.windows.net/x", "abfss://f@a.dfs.core.usgovcloudapi.net/x"},
+        {"https://a.dfs.core.windows.net", "https://a.dfs.core.windows.net/"}, /* each has a filesystem of its own */
+        {"http://127.0.0.1:10004/a/f", "http://127.0.0.1:10005/a/f"},
     };
     for (size_t i = 0; i < ARRAY_LEN(pairs); i++) {
         CLEANUP(text_free) char *text = two_lakes(pairs[i][0], pairs[i][1]);

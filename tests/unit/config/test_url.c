@@ -32,6 +32,25 @@ static void check_when_a_password_then_refused_with_the_alternatives_and_without
     }
 }
 
+static void check_when_a_key_or_sas_then_refused_with_the_alternatives_and_without_it(UNUSED void **state)
+{
+    static const char *const urls[] = {
+        "abfss://fs@acct.dfs.core.windows.net/p?sv=2024-11-04&sig=hush",
+        "https://acct.dfs.core.windows.net/fs?SIG=hush",
+        "abfss://fs:hush@acct.dfs.core.windows.net/p",
+        "https://acct.blob.core.windows.net;AccountKey=hush",
+        "SharedAccessSignature=hush",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(urls); i++) {
+        struct lf_error err = {0};
+        assert_false(config_check_url(urls[i], &err));
+        assert_int_equal(err.kind, LF_CONFIG);
+        assert_non_null(strstr(err.msg, "a key or SAS inside a URL is refused"));
+        assert_non_null(strstr(err.msg, "\"kind\": \"sas\""));
+        assert_null(strstr(err.msg, "hush"));
+    }
+}
+
 static void check_when_no_password_then_taken(UNUSED void **state)
 {
     static const char *const urls[] = {
@@ -74,6 +93,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(check_when_a_password_then_refused_with_the_alternatives_and_without_it),
+        cmocka_unit_test(check_when_a_key_or_sas_then_refused_with_the_alternatives_and_without_it),
         cmocka_unit_test(check_when_no_password_then_taken),
         cmocka_unit_test(password_name_in_any_case_then_recognised),
     };
