@@ -8,6 +8,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
 
+from postgres import PgWorld, make_server  # noqa: E402, F401 # pylint: disable=wrong-import-position,unused-import
 from world import TEST_BIN, World  # noqa: E402 # pylint: disable=wrong-import-position
 
 
@@ -25,6 +26,18 @@ def world(tmp_path):
     world = World(folder, TEST_BIN)
     yield world
     world.close()
+    world.check_readers()
+
+
+@pytest.fixture
+def pg(tmp_path, pg_server):  # pylint: disable=invalid-name
+    folder = tmp_path / "a folder"
+    folder.mkdir()
+    world = PgWorld(folder, pg_server, binary=TEST_BIN)
+    try:
+        yield world
+    finally:
+        world.close()
     world.check_readers()
 
 

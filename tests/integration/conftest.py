@@ -4,6 +4,8 @@ import random
 
 import pytest
 
+from adls import AdlsWorld, Server
+from postgres import make_server, own, pg  # noqa: F401 # pylint: disable=unused-import
 from world import BIN, World
 
 
@@ -28,3 +30,22 @@ def seed():
     value = int(os.environ.get("LAKEFEED_SEED", random.SystemRandom().randrange(1 << 32)))
     print(f"LAKEFEED_SEED={value}")
     return value
+
+
+@pytest.fixture
+def account(tmp_path):
+    """A storage account: a server process of its own, with its control endpoint."""
+    server = Server(tmp_path / "the account")
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def azure(tmp_path, account):
+    """A world whose lake is in that account, configured with its key."""
+    folder = tmp_path / "a folder"
+    folder.mkdir()
+    world = AdlsWorld(folder, account).configure()
+    yield world
+    world.close()
+    world.check_readers()

@@ -9,6 +9,7 @@ raises LakeError.
 import base64
 import csv
 import datetime
+import decimal
 import fractions
 import hashlib
 import io
@@ -192,9 +193,21 @@ def encode_cell(kind, text):
     if kind == "double":
         bits = struct.unpack(">Q", struct.pack(">d", float(text) + 0.0))[0]
         return struct.pack(">Q", bits ^ ((1 << 64) - 1) if bits >> 63 else bits | 1 << 63)
+    if kind == "decimal":
+        return decimal_key(text)
     if kind == "binary":
         return ended(base64.b64decode(text, validate=True))
     return ended(text.encode("utf-8"))
+
+
+def decimal_key(text):
+    sign, digits, exponent = decimal.Decimal(text).normalize(decimal.Context(prec=100)).as_tuple()
+    if digits == (0,):
+        return b"\x02"
+    even = digits + (0,) * (len(digits) % 2)
+    pairs = bytes(1 + 10 * one + two for one, two in zip(even[::2], even[1::2]))
+    data = bytes([len(digits) + exponent + 128]) + pairs + b"\x00"
+    return b"\x01" + bytes(255 - byte for byte in data) if sign else b"\x03" + data
 
 
 def check_keys(entity, rows):

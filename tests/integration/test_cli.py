@@ -171,6 +171,9 @@ def test_a_comment_of_init_can_become_a_setting_each_alone_and_all_together(worl
     for chosen in [*([n] for n in settings), settings]:
         changed = [line.replace("// ", "", 1) if n in chosen else line for n, line in enumerate(lines)]
         json.loads(without_comments("\n".join(changed)))
+    secret = world.folder / "PATH"  # the name that stands where a file is to be given
+    secret.write_text("a key of a mask that is long enough", encoding="utf-8")
+    secret.chmod(0o600)
     world.config = world.folder / "all.json"
     world.config.write_text("\n".join(changed), encoding="utf-8")
     world.lakefeed("track", *world.options(), cwd=world.folder)

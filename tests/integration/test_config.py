@@ -92,7 +92,8 @@ def test_check_asks_the_connectors_about_their_options(world):
     result = config(world, bad, "check", expect=2)
     assert result.err.splitlines() == [
         f"lakefeed: {bad}: link a: source.poll_intervall: the connector has no such option; it has: poll_interval",
-        f"lakefeed: {bad}: no connector for source oracle:x; a source is given as sqlite:FILE",
+        f"lakefeed: {bad}: no connector for source oracle:x; a source is given as sqlite:FILE or "
+        "postgresql://HOST/DATABASE",
     ]
 
 
