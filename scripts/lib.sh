@@ -10,9 +10,9 @@ readonly jobs
 
 # shellcheck disable=SC2034 # read by those who source this file
 readonly BUILD_PACKAGES=(build-essential cmake ninja-build pkg-config libcjson-dev libyajl-dev libssl-dev
-    libsqlite3-dev libuv1-dev libmicrohttpd-dev libcurl4-openssl-dev)
+    libsqlite3-dev libpq-dev libuv1-dev libmicrohttpd-dev libcurl4-openssl-dev)
 # shellcheck disable=SC2034
-readonly TEST_PACKAGES=(libcmocka-dev sqlite3)
+readonly TEST_PACKAGES=(libcmocka-dev postgresql postgresql-contrib sqlite3)
 readonly PYTHON_PACKAGES=(python3 python3-venv)
 # For Python packages that come as source: the virtual environment builds with these and fetches no others.
 readonly PYTHON_BUILD_TOOLS=(setuptools==78.1.1 wheel==0.45.1)
