@@ -8,7 +8,8 @@
  *
  * URL names a database with wal_level logical in which tables may be made; they are dropped afterwards. Prints a line of JSON for
  * each kind of backlog, with the rates in changes per second; the best of the rounds counts. With latency: how long after its
- * commit a transaction is handed over to the spool, at 1,000 transactions per second of 1 and of 10 changes, for SECONDS each.
+ * commit a transaction is seen by a bare loop, and how long until the connector hands it over to the spool, at 1,000 transactions per
+ * second of 1 and of 10 changes, for SECONDS each.
  */
 #include "source/postgres/internal.h"
 #include "source/postgres/stream.h"
@@ -135,17 +136,22 @@ static int64_t read_bare(const struct bench *bench, PGconn *conn)
     return changes;
 }
 
-static double measure_bare(const struct bench *bench, int64_t *ret_changes)
+static void open_bare(const struct bench *bench, struct pg_connection *ret_connection)
 {
-    struct pg_connection connection;
     struct lf_error err;
     char sql[300];
-    must(pg_connection_open(bench->session, PG_FOR_REPLICATION, &connection, &err), &err);
+    must(pg_connection_open(bench->session, PG_FOR_REPLICATION, ret_connection, &err), &err);
     (void)snprintf(sql, sizeof sql,
                    "START_REPLICATION SLOT " SLOT " LOGICAL " PG_LSN_FORMAT
                    " (proto_version '1', publication_names '" PUBLICATION "')",
                    PG_LSN_ARGS(bench->start));
-    must(pg_query(&connection, "bench", sql, NULL, &err), &err);
+    must(pg_query(ret_connection, "bench", sql, NULL, &err), &err);
+}
+
+static double measure_bare(const struct bench *bench, int64_t *ret_changes)
+{
+    struct pg_connection connection;
+    open_bare(bench, &connection);
     double start = now_s();
     *ret_changes = read_bare(bench, connection.conn);
     double seconds = now_s() - start;
@@ -306,6 +312,7 @@ static void run_backlog(struct bench *bench, const struct backlog *backlog)
 
 #define PERIOD_NS 1000000L /* between two transactions */
 #define LATENCIES_MAX 1000000
+#define POSTGRES_EPOCH_US INT64_C(946684800000000) /* 2000-01-01 */
 
 struct writer {
     const char *url;
@@ -344,21 +351,51 @@ static void *run_writer(void *context)
     return NULL;
 }
 
-static size_t read_latencies(struct lf_changes *changes, double seconds, int64_t *latencies)
+/* Microseconds since their commits, of the transactions that arrive within some seconds. */
+struct latencies {
+    int64_t *list;
+    size_t count;
+    double until_s;
+};
+
+static bool has_time(const struct latencies *latencies)
+{
+    return now_s() < latencies->until_s && latencies->count < LATENCIES_MAX - 2000;
+}
+
+static void read_latencies(struct lf_changes *changes, struct latencies *latencies)
 {
     struct lf_error err;
-    size_t count = 0;
-    double until = now_s() + seconds;
-    while (now_s() < until && count < LATENCIES_MAX - 2000) {
+    while (has_time(latencies)) {
         struct lf_batch batch;
         must(pg_op_changes_next(changes, 100, &batch, &err), &err);
         for (size_t i = 0; i < batch.nevents; i++) {
             if (batch.events[i].kind == LF_EVENT_COMMIT) {
-                latencies[count++] = now_us(NULL) - batch.events[i].commit_time_us;
+                latencies->list[latencies->count++] = now_us(NULL) - batch.events[i].commit_time_us;
             }
         }
     }
-    return count;
+}
+
+static void read_bare_latencies(PGconn *conn, struct latencies *latencies)
+{
+    while (has_time(latencies)) {
+        char *bytes = NULL;
+        int len = PQgetCopyData(conn, &bytes, 1);
+        if (len > 0 && bytes[0] == 'w' && bytes[25] == 'C') {
+            int64_t committed_us = (int64_t)load_u64(bytes + 25 + 18) + POSTGRES_EPOCH_US;
+            latencies->list[latencies->count++] = now_us(NULL) - committed_us;
+        }
+        if (len > 0) {
+            PQfreemem(bytes);
+            continue;
+        }
+        struct pollfd pollfd = {.fd = PQsocket(conn), .events = POLLIN};
+        (void)poll(&pollfd, 1, 100);
+        if (len < 0 || PQconsumeInput(conn) == 0) {
+            fail("the bare loop", PQerrorMessage(conn));
+        }
+    }
 }
 
 static int compare_latencies(const void *a, const void *b)
@@ -367,35 +404,60 @@ static int compare_latencies(const void *a, const void *b)
     return (*left > *right) - (*left < *right);
 }
 
-static void measure_latency(struct bench *bench, int changes, double seconds)
+static void print_latencies(const char *reader, int changes, double seconds, const struct latencies *latencies)
+{
+    size_t count = latencies->count;
+    if (count == 0) {
+        fail("latency", "no transaction came");
+    }
+    qsort(latencies->list, count, sizeof *latencies->list, compare_latencies);
+    (void)printf("{\"reader\": \"%s\", \"per_s\": %.0f, \"changes\": %d, \"p50_ms\": %.2f, \"p99_ms\": %.2f}\n", reader,
+                 (double)count * changes / seconds, changes, (double)latencies->list[count / 2] / 1000,
+                 (double)latencies->list[count - 1 - count / 100] / 1000);
+    (void)fflush(stdout);
+}
+
+/* The bare loop if there is no stream. */
+static void follow_writer(PGconn *bare, struct lf_changes *stream, double seconds, struct latencies *latencies)
+{
+    latencies->count = 0;
+    latencies->until_s = now_s() + seconds;
+    if (stream != NULL) {
+        read_latencies(stream, latencies);
+    } else {
+        read_bare_latencies(bare, latencies);
+    }
+}
+
+static void measure_latency(struct bench *bench, int changes, double seconds, bool bare)
 {
     struct writer writer = {.url = bench->url, .changes = changes};
+    struct latencies latencies = {.list = mem_new(LATENCIES_MAX, sizeof *latencies.list)};
+    struct pg_connection connection = {0};
+    struct lf_changes *stream = NULL;
     pthread_t thread;
-    int64_t *latencies = mem_new(LATENCIES_MAX, sizeof *latencies);
     drop_all(bench->app);
     make_table(bench);
     run_sql(bench->app, "SELECT pg_create_logical_replication_slot('" SLOT "', 'pgoutput')");
     bench->start = log_end(bench->app);
-    struct lf_changes *stream = open_stream(bench);
+    if (bare) {
+        open_bare(bench, &connection);
+    } else {
+        stream = open_stream(bench);
+    }
     if (pthread_create(&thread, NULL, run_writer, &writer) != 0) {
         fail("latency", "no thread can be made");
     }
-    (void)read_latencies(stream, 0.5, latencies); /* until it runs evenly */
-    size_t count = read_latencies(stream, seconds, latencies);
+    follow_writer(connection.conn, stream, 0.5, &latencies); /* until it runs evenly */
+    follow_writer(connection.conn, stream, seconds, &latencies);
     atomic_store(&writer.stop, true);
     (void)pthread_join(thread, NULL);
     pg_op_changes_close(stream);
+    pg_connection_close(&connection);
     wait_free(bench->app);
     drop_all(bench->app);
-    qsort(latencies, count, sizeof *latencies, compare_latencies);
-    size_t middle = count / 2;
-    size_t late = count - 1 - count / 100;
-    if (count > 0) {
-        (void)printf("{\"latency_at_per_s\": %.0f, \"changes\": %d, \"p50_ms\": %.2f, \"p99_ms\": %.2f}\n",
-                     (double)count * changes / seconds, changes, (double)latencies[middle] / 1000,
-                     (double)latencies[late] / 1000);
-    }
-    free(latencies);
+    print_latencies(bare ? "bare loop" : "hand-over", changes, seconds, &latencies);
+    free(latencies.list);
 }
 
 /* Of this program alone: getrusage also tells of the one that it was started by. */
@@ -439,8 +501,10 @@ int main(int argc, char **argv)
     must(pg_op_open(&host, bench.url, options, ARRAY_LEN(options), &bench.session, &err), &err);
     bench.session->registered = true; /* the slot is made by SQL */
     if (argc > 3 && strcmp(argv[2], "latency") == 0) {
-        measure_latency(&bench, 1, strtod(argv[3], NULL));
-        measure_latency(&bench, 10, strtod(argv[3], NULL));
+        for (int changes = 1; changes <= 10; changes *= 10) {
+            measure_latency(&bench, changes, strtod(argv[3], NULL), true);
+            measure_latency(&bench, changes, strtod(argv[3], NULL), false);
+        }
     } else {
         measure_backlogs(&bench);
     }

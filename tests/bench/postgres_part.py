@@ -33,7 +33,7 @@ class PostgresPart:
         self.server = postgres.Server(settings=SETTINGS)
         try:
             self.place.mkdir()
-            for measure in (self.load, self.tables, self.backlogs, self.latency):
+            for measure in (self.latency, self.load, self.tables, self.backlogs):  # what waits for a disk that is busy comes first
                 measure()
         finally:
             self.server.close()
@@ -66,8 +66,8 @@ class PostgresPart:
         fields = pathlib.Path(f"/proc/{self.server.process.pid}/stat").read_text().rpartition(")")[2].split()
         return sum(int(field) for field in fields[11:15]) / os.sysconf("SC_CLK_TCK")
 
-    def run_once(self, sample=False):
-        command = [self.bench.build / "lakefeed", "run", "--track", "--takeover", "--once", "--source", self.url,
+    def run_once(self, sample=False, pin=()):
+        command = [*pin, self.bench.build / "lakefeed", "run", "--track", "--takeover", "--once", "--source", self.url,
                    "--lake", f"file:{self.place / 'lake'}", "--state-dir", self.place / "state"]
         return self.bench.measure(command, sample)
 
@@ -98,29 +98,42 @@ class PostgresPart:
     def load(self):
         rows, middle = self.fill()
         halves = [f"WHERE l_orderkey <= {middle}", f"WHERE l_orderkey > {middle}"]
+        if os.cpu_count() > 1:
+            self.compare_load(rows, halves, "the server on one core, the client on another", apart=True)
+        self.compare_load(rows, halves, "server and client on the same cores", apart=False)
+
+    def compare_load(self, rows, halves, where, apart):
+        """The load beside bare loops of one and of two connections. With `apart` neither side can take processor time from the other,
+        as when the server is another machine."""
+        everywhere = os.sched_getaffinity(0)
+        server, client = sorted(everywhere)[:2] if apart else (None, None)
+        os.sched_setaffinity(self.server.process.pid, {server} if apart else everywhere)  # backends inherit it
+        pin = ["taskset", "-c", str(client)] if apart else []
         runs = {"one": [], "two": [], "load": []}
         cpu = []
         for _ in range(TURNS):
             begin = self.server_cpu()
-            runs["one"].append(self.copy(""))
-            runs["two"].append(self.copy(*halves))
+            runs["one"].append(self.copy(pin, ""))
+            runs["two"].append(self.copy(pin, *halves))
             middle_s = self.server_cpu()
             self.new_lake()
-            runs["load"].append(self.run_once(sample=True))
+            runs["load"].append(self.run_once(sample=not pin, pin=pin))
             cpu.append((self.server_cpu() - middle_s) / ((middle_s - begin) / 2))
+        os.sched_setaffinity(self.server.process.pid, everywhere)
         for name, connections in (("one", "1 connection"), ("two", "2 connections")):
             ratio = statistics.median(a.wall_s / b.wall_s for a, b in zip(runs[name], runs["load"]))
-            self.bench.add(f"PostgreSQL: load of {rows:,} rows: COPY csv by {connections} / load, wall time", f"{ratio:.2f}",
-                           "aim: at least 0.90, the server on cores of its own")
+            self.bench.add(f"PostgreSQL, {where}: load of {rows:,} rows: COPY csv by {connections} / load, wall time", f"{ratio:.2f}",
+                           "aim: at least 0.90" if apart else "no more than what the two sides leave each other")
         self.bench.add("the same: processor time of the server, load / COPY csv", f"{statistics.median(cpu):.2f}", "aim: at most 1")
         own = statistics.median(run.cpu_s for run in runs["load"])
         self.bench.add("the same: processor time of lakefeed", f"{own:.1f} s, {rows / own:,.0f} rows/s")
-        self.bench.add_memory("PostgreSQL: the same load", max(runs["load"], key=lambda run: run.anon_bytes))
+        if not pin:
+            self.bench.add_memory("PostgreSQL: the same load", max(runs["load"], key=lambda run: run.anon_bytes))
 
-    def copy(self, *conditions):
+    def copy(self, pin, *conditions):
         copies = [f"COPY (SELECT * FROM lineitem {condition} ORDER BY l_orderkey, l_linenumber) TO STDOUT (FORMAT csv)"
                   for condition in conditions]
-        return self.bench.measure([self.bench.build / "bench_postgres_copy", self.url, *copies])
+        return self.bench.measure([*pin, self.bench.build / "bench_postgres_copy", self.url, *copies])
 
     def tables(self):
         count = 200 if self.quick else 1000
@@ -154,5 +167,6 @@ class PostgresPart:
     def latency(self):
         self.database("latency")
         for line in self.stream("latency", "3" if self.quick else "15"):
-            self.bench.add(f"PostgreSQL: commit to hand-over, transactions of {line['changes']}, {line['latency_at_per_s']:,} changes/s",
-                           f"p50 {line['p50_ms']:.2f} ms, p99 {line['p99_ms']:.2f} ms", "aim: p99 under 10 ms")
+            self.bench.add(f"PostgreSQL: commit to {line['reader']}, transactions of {line['changes']}, {line['per_s']:,} changes/s",
+                           f"p50 {line['p50_ms']:.2f} ms, p99 {line['p99_ms']:.2f} ms",
+                           "aim: p99 under 10 ms" if line["reader"] == "hand-over" else "the limit")
