@@ -158,7 +158,9 @@ static const char columns_sql[] =
     " LEFT JOIN pg_catalog.pg_collation k"
     "  ON k.oid = key.indcollation[array_position((key.indkey::int2[])[0:key.indnkeyatts - 1], a.attnum) - 1]"
     " LEFT JOIN pg_catalog.pg_namespace kn ON kn.oid = k.collnamespace"
-    " LEFT JOIN pg_catalog.pg_type u ON u.oid = " BASE_OF_COLUMN
+    " LEFT JOIN LATERAL (SELECT base.typelem, base.typlen, base.typcategory FROM pg_catalog.pg_type base WHERE "
+    "base.oid = " BASE_OF_COLUMN
+    "  OFFSET 0) u ON true" /* by the index; without OFFSET the planner hashes all types of the database for each table */
     " LEFT JOIN pg_catalog.pg_type e ON e.oid = u.typelem AND u.typlen = -1 AND u.typcategory = 'A'"
     " WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'f') AND NOT c.relispartition"
     "  AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'%s"
