@@ -202,6 +202,23 @@ static void skip_table(struct link *link, const char *table, const char *reason)
     }
 }
 
+/* Tells the reason of one: of several it is mostly the same. */
+static bool refuse_all(const struct search *search, struct lf_error *err)
+{
+    if (search->nfound == 0) {
+        return lf_error_set(err, LF_CONFIG, 0, "the source has no table, or none that this role may see");
+    }
+    const struct lf_table *first = &search->found[0].table;
+    (void)lf_error_set(err, LF_CONFIG, 0, "the source has no table that can be replicated; table %.200s: %s",
+                       first->name, first->refusal);
+    size_t len = strlen(err->msg);
+    if (search->nfound > 1) {
+        (void)snprintf(err->msg + len, sizeof err->msg - len, " (and %zu more, which lakefeed check explains)",
+                       search->nfound - 1);
+    }
+    return false;
+}
+
 static bool choose_all(struct search *search, struct lf_error *err)
 {
     size_t chosen = 0;
@@ -210,13 +227,7 @@ static bool choose_all(struct search *search, struct lf_error *err)
         found->chosen = found->table.refusal == NULL;
         chosen += found->chosen ? 1 : 0;
     }
-    return chosen > 0 || committer_head(search->link->committer) != NULL ||
-           lf_error_set(err, LF_CONFIG, 0,
-                        "the source has no table that can be replicated; a table needs a PRIMARY KEY%s%.200s%s",
-                        search->nfound > 0 ? " (" : "", search->nfound > 0 ? search->found[0].table.name : "",
-                        search->nfound == 0   ? ""
-                        : search->nfound == 1 ? " has none that can be used)"
-                                              : " and others have none that can be used)");
+    return chosen > 0 || committer_head(search->link->committer) != NULL || refuse_all(search, err);
 }
 
 static bool choose(struct search *search, struct lf_error *err)

@@ -17,6 +17,7 @@ struct check {
     void *context;
     struct pg_publication publication;
     struct pg_tables tables;
+    bool may_replicate; /* the role */
 };
 
 static void LF_PRINTF(4, 5)
@@ -127,12 +128,13 @@ static void check_transactions(const struct check *check, const PGresult *server
 
 /* ---- the role ---- */
 
-static void check_role(const struct check *check, const PGresult *role)
+static void check_role(struct check *check, const PGresult *role)
 {
     CLEANUP(buf_done) struct buf cure = {0};
     const char *name = pg_text(role, 0, 0);
     const char *where = check->session->where;
-    if (pg_bool(role, 0, 1)) {
+    check->may_replicate = pg_bool(role, 0, 1);
+    if (check->may_replicate) {
         tell(check, "ok", NULL, "%s: the role %s may read the log", where, name);
     } else {
         buf_append_text(&cure, "ALTER ROLE ");
@@ -308,7 +310,7 @@ static void check_name(const struct check *check, const char *name)
     }
 }
 
-static bool check_server(const struct check *check, struct lf_error *err)
+static bool check_server(struct check *check, struct lf_error *err)
 {
     CLEANUP(pg_result_clear) PGresult *server = NULL;
     CLEANUP(pg_result_clear) PGresult *role = NULL;
@@ -336,7 +338,9 @@ bool pg_op_check(struct lf_session *session, const char *const *tables, size_t n
     struct check check = {.session = session, .visit = visit, .context = context};
     TRY(pg_publication_read(&session->side, &check.publication, err));
     TRY(check_server(&check, err));
-    check_replication(&check);
+    if (check.may_replicate) {
+        check_replication(&check);
+    }
     TRY(check_slots(&check, err));
     TRY(pg_catalog_read(&session->side, NULL, 0, &check.tables, err));
     TRY(pg_filter_compare(&session->side, &check.tables, err));
