@@ -14,7 +14,7 @@ import duckdb
 
 import lake_reader
 import pg_compare
-from postgres import PASSWORD
+from postgres import PASSWORD, program
 from world import wait_until
 
 SECONDS = float(os.environ.get("LAKEFEED_CRASH_SECONDS", "30"))
@@ -69,7 +69,7 @@ class Bench:
 
     def start(self):
         if self.process is None or self.process.poll() is not None:
-            command = [str(self.pg.server.bin / "pgbench"), "-h", "127.0.0.1", "-p", str(self.pg.server.port), "-U", "app", "-n",
+            command = [program("pgbench"), "-h", "127.0.0.1", "-p", str(self.pg.server.port), "-U", "app", "-n",
                        "-c", "3", "-T", "100000", "-R", WRITERS_RATE, "-f", str(self.script), self.pg.db]  # fmt: skip
             self.process = subprocess.Popen(command, env={**os.environ, "PGPASSWORD": PASSWORD}, stdin=subprocess.DEVNULL,
                                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip

@@ -64,13 +64,17 @@ STOPS = {"smart": signal.SIGTERM, "fast": signal.SIGINT, "immediate": signal.SIG
 
 
 def bin_folder():
-    """The newest installed version, or the one that LAKEFEED_POSTGRES_BIN names."""
-    if "LAKEFEED_POSTGRES_BIN" in os.environ:
-        return pathlib.Path(os.environ["LAKEFEED_POSTGRES_BIN"])
+    """The newest installed version."""
     folders = glob.glob("/usr/lib/postgresql/*/bin/postgres")
     assert folders, "no PostgreSQL server below /usr/lib/postgresql; install the package postgresql"
     newest = max(folders, key=lambda path: int(re.search(r"/(\d+)/", path).group(1)))
     return pathlib.Path(newest).parent
+
+
+def program(name):
+    """Of the folder in LAKEFEED_POSTGRES_BIN, else of the installed version: such a folder may have the server alone."""
+    chosen = pathlib.Path(os.environ.get("LAKEFEED_POSTGRES_BIN") or bin_folder(), name)
+    return str(chosen if chosen.exists() else bin_folder() / name)
 
 
 def free_port():
@@ -97,7 +101,6 @@ class Server:
             entry = pwd.getpwnam("postgres")
             self.user = {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
             os.chown(self.folder, entry.pw_uid, entry.pw_gid)
-        self.bin = bin_folder()
         self.version = int(re.search(r"(\d+)\.", self.run("postgres", "--version").stdout.decode())[1])
         self.data = self.folder / "data"
         self.log = self.folder / "log"
@@ -109,7 +112,7 @@ class Server:
 
     def run(self, *arguments, **options):
         return subprocess.run(
-            [str(self.bin / arguments[0]), *map(str, arguments[1:])],
+            [program(arguments[0]), *map(str, arguments[1:])],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             check=True,
@@ -148,7 +151,7 @@ class Server:
     def launch(self):
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(  # pylint: disable=subprocess-popen-preexec-fn
-                [str(self.bin / "postgres"), "-D", str(self.data), "-p", str(self.port)],
+                [program("postgres"), "-D", str(self.data), "-p", str(self.port)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -164,6 +167,28 @@ class Server:
                 return standby or not db.execute("SELECT pg_is_in_recovery()").fetchone()[0]
         except psycopg.OperationalError:
             return False
+
+    def make_standby(self, settings=None):
+        """A running one, from a copy that is taken while this server rests."""
+        folder = pathlib.Path(f"{self.folder}-standby")
+        with self.connect() as db:
+            db.execute("SELECT pg_create_physical_replication_slot('standby', true)")
+        self.stop()
+        shutil.copytree(self.folder, folder, ignore=shutil.ignore_patterns("*.sock", ".s.*"))
+        for slot in (folder / "data/pg_replslot").iterdir():
+            shutil.rmtree(slot)  # as pg_basebackup leaves them out
+        self.start()
+        standby = Server.__new__(Server)
+        standby.__dict__.update(self.__dict__, folder=folder, data=folder / "data", log=folder / "log", process=None)
+        standby.port = free_port()
+        (standby.data / "standby.signal").touch()
+        come = f"host={self.folder} port={self.port} user=postgres dbname=postgres"
+        standby.configure({"unix_socket_directories": str(folder), "hot_standby_feedback": "on", "primary_conninfo": come,
+                           "primary_slot_name": "standby", **(settings or {})})  # fmt: skip
+        subprocess.run(["chown", "-R", f"--reference={self.folder}", str(folder)], check=True)
+        folder.chmod(0o700)
+        standby.start(standby=True)
+        return standby
 
     def stop(self, mode="fast"):
         if self.process is not None and self.process.poll() is None:
@@ -304,6 +329,11 @@ class Proxy:
         self.listener.close()
         self.stall(False)
         self.cut()
+
+
+def need_version(server, major, what):
+    if server.version < major:
+        pytest.skip(f"PostgreSQL {major} or newer: {what}")
 
 
 class PgWorld(World):

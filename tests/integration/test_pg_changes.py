@@ -7,6 +7,7 @@ import random
 import pytest
 
 import lake_reader
+from postgres import need_version
 from world import wait_until
 
 ODD = '"odd schema"."a ""table"""'
@@ -118,6 +119,11 @@ CHANGES = {
     "a lock, a statistic and a sequence": ["LOCK TABLE customer IN SHARE MODE", "SELECT nextval('sales.orders_id_seq')",
                                            "UPDATE nothing SET v = 'last'"],
 }  # fmt: skip
+SINCE = {"merge": 15}
+
+
+def changes_of(world):
+    return [statements for name, statements in CHANGES.items() if world.server.version >= SINCE.get(name, 0)]
 
 
 @pytest.fixture
@@ -132,6 +138,7 @@ def shop(pg):
 def test_each_kind_of_change_reaches_the_lake(shop, subtests):
     for name, statements in CHANGES.items():
         with subtests.test(change=name):
+            need_version(shop.server, SINCE.get(name, 0), name)
             shop.sql(*statements)
             shop.once()
             shop.assert_equal(TABLES)
@@ -141,9 +148,9 @@ def test_each_kind_of_change_reaches_the_lake(shop, subtests):
 @pytest.mark.parametrize("transactions", ["one for each", "one for all"])
 def test_all_kinds_of_change_in_one_snapshot(shop, transactions):
     if transactions == "one for all":
-        shop.sql(*[statement for statements in CHANGES.values() for statement in statements])
+        shop.sql(*[statement for statements in changes_of(shop) for statement in statements])
     else:
-        for statements in CHANGES.values():
+        for statements in changes_of(shop):
             shop.sql(*statements)
     before = shop.read().commit
     shop.once()
@@ -155,7 +162,7 @@ def test_all_kinds_of_change_in_one_snapshot(shop, transactions):
 def test_all_kinds_of_change_while_the_daemon_runs(shop):
     daemon = shop.daemon()
     daemon.wait_event("link_started")
-    for statements in CHANGES.values():
+    for statements in changes_of(shop):
         shop.sql(*statements)
     wait_until(lambda: is_equal(shop), "the lake equals the source")
     assert daemon.stop() == 0

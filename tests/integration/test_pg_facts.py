@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 import pgoutput
-from postgres import PASSWORD
+from postgres import PASSWORD, program
 from world import wait_until
 
 KEYED = "CREATE TABLE t(id int PRIMARY KEY, v text, big text)"
@@ -71,7 +71,7 @@ class Stream:
         """START_REPLICATION, to the end of the log as it is now, in the text of test_decoding or pgoutput's bytes."""
         end = self.pg.query("SELECT pg_current_wal_insert_lsn()")[0][0]
         return subprocess.run(
-            [str(self.pg.server.bin / "pg_recvlogical"), "-h", "127.0.0.1", "-p", str(self.pg.server.port), "-U", user,
+            [program("pg_recvlogical"), "-h", "127.0.0.1", "-p", str(self.pg.server.port), "-U", user,
              "-d", self.pg.db, "-S", self.slot, "--start", "-I", start, "-E", end, "-f", "-", "--no-loop", "-o",
              "proto_version=1", "-o", "publication_names=p", *options],
             env={"PGPASSWORD": PASSWORD}, stdin=subprocess.DEVNULL, capture_output=True, timeout=30, check=False,
@@ -344,7 +344,7 @@ def test_a_publication_refuses_tables_without_a_log(pg, kind):
 def test_a_slot_that_is_in_use_says_so(pg, stream):
     pg.sql(KEYED)
     stream.make("t")
-    command = [str(pg.server.bin / "pg_recvlogical"), "-h", "127.0.0.1", "-p", str(pg.server.port), "-U", "feed", "-d",
+    command = [program("pg_recvlogical"), "-h", "127.0.0.1", "-p", str(pg.server.port), "-U", "feed", "-d",
                pg.db, "-S", stream.slot, "--start", "-f", "-", "-o", "proto_version=1", "-o", "publication_names=p"]
     with subprocess.Popen(command, env={"PGPASSWORD": PASSWORD}, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                           stderr=subprocess.DEVNULL) as first:  # fmt: skip

@@ -4,17 +4,14 @@
 Each test carries the name of the pitfall that it is about.
 """
 
-import pathlib
 import re
-import shutil
 import signal
-import subprocess
 import time
 
 import psycopg
 import pytest
 
-from postgres import PgWorld, Server, free_port
+from postgres import PgWorld, Server, need_version
 from test_pg_slot import TABLE, assert_resync_required, mend
 from world import wait_until
 
@@ -258,26 +255,8 @@ def test_wal_while_stopped_disabled_and_unlinked(pg):
 
 
 def standby_of(world, settings=None):
-    """A running standby; it becomes the world's server when it is promoted."""
-    primary = world.server
-    folder = pathlib.Path(f"{primary.folder}-standby")
-    with primary.connect() as db:
-        db.execute("SELECT pg_create_physical_replication_slot('standby', true)")
-    primary.stop()
-    shutil.copytree(primary.folder, folder, ignore=shutil.ignore_patterns("*.sock", ".s.*"))
-    for slot in (folder / "data/pg_replslot").iterdir():
-        shutil.rmtree(slot)  # as pg_basebackup leaves them out
-    primary.start()
-    standby = Server.__new__(Server)
-    standby.__dict__.update(primary.__dict__, folder=folder, data=folder / "data", log=folder / "log", process=None)
-    standby.port = free_port()
-    (standby.data / "standby.signal").touch()
-    come = f"host={primary.folder} port={primary.port} user=postgres dbname=postgres"
-    standby.configure({"unix_socket_directories": str(folder), "hot_standby_feedback": "on", "primary_conninfo": come,
-                       "primary_slot_name": "standby", **(settings or {})})  # fmt: skip
-    subprocess.run(["chown", "-R", f"--reference={primary.folder}", str(folder)], check=True)
-    folder.chmod(0o700)
-    standby.start(standby=True)
+    """It becomes the world's server when it is promoted."""
+    standby = world.server.make_standby(settings)
     world.servers.append(standby)
     return standby
 
@@ -333,8 +312,7 @@ def test_failover_under_a_daemon(own):
 
 
 def failover_pair(own):
-    if own.server.version < 17:
-        pytest.skip("slots that standbys take over came with PostgreSQL 17")
+    need_version(own.server, 17, "slots that standbys take over")
     own.configure(source={"failover": True}, interval="1s", cursor_interval="1s")
     own.track_once()
     standby = standby_of(own, {"sync_replication_slots": "on"})
@@ -389,7 +367,7 @@ def test_failover_to_a_standby_that_lags_behind_the_lake(own):
 
 def test_a_failover_slot_needs_a_server_that_knows_them(pg):
     if pg.server.version >= 17:
-        pytest.skip("it does")
+        pytest.skip("PostgreSQL 16 or older: no slots that standbys take over")
     pg.sql(*TABLE)
     pg.configure(source={"failover": True})
     result = pg.track_once(expect=2)

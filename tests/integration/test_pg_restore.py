@@ -4,7 +4,7 @@
 import shutil
 import subprocess
 
-from postgres import Server, free_port
+from postgres import Server
 from test_pg_slot import TABLE, assert_resync_required, make_shop, mend  # noqa: F401 # pylint: disable=unused-import
 
 # --- other servers ---
@@ -97,21 +97,13 @@ def test_another_database_of_the_cluster_is_recognised(shop):
 
 
 def test_a_standby_is_refused_by_name(own):
-    standby = own.server.folder / "standby"
-    own.server.run("pg_basebackup", "-h", own.server.folder, "-p", own.server.port, "-U", "postgres", "-D", standby, "-R",
-                   "-c", "fast")  # fmt: skip
-    second = Server.__new__(Server)
-    second.__dict__.update(own.server.__dict__, data=standby, process=None)
-    second.port = free_port()
-    second.folder = standby  # its socket goes there
-    second.configure({"unix_socket_directories": str(standby)})
     own.sql(*TABLE)
     own.track_once()
+    standby = own.server.make_standby()
     try:
-        second.start(standby=True)
-        own.port = second.port
+        own.port = standby.port
         result = own.track_once(expect=None)
         assert result.status in (1, 2, 5) and "standby" in result.err, result.err
     finally:
-        second.stop("immediate")
+        standby.close()
         own.port = own.server.port

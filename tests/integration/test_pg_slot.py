@@ -10,7 +10,7 @@ import threading
 import psycopg
 import pytest
 
-from postgres import PASSWORD
+from postgres import PASSWORD, need_version, program
 from world import wait_until
 
 TABLE = ["CREATE TABLE t(id int PRIMARY KEY, v text)", "INSERT INTO t VALUES(1, 'x'), (2, NULL), (3, '')"]
@@ -201,6 +201,8 @@ def test_a_table_out_and_back_between_two_runs_is_loaded_again(shop):
                                     "SET TABLE t WHERE (id > 100)", "SET TABLE t (id)"])  # fmt: skip
 def test_a_publication_that_was_narrowed_never_leads_to_a_wrong_lake(shop, change):
     """Told, or mended by the next run with --track."""
+    if "(id" in change:
+        need_version(shop.server, 15, "row filters and column lists")
     shop.sql(f"ALTER PUBLICATION {shop.publication()} {change}", user="postgres")
     shop.sql("INSERT INTO t VALUES(4, 'x')", "DELETE FROM t WHERE id = 2", "UPDATE t SET v = 'y' WHERE id = 1")
     result = shop.once(expect=None)
@@ -222,7 +224,7 @@ def test_a_publication_that_was_narrowed_never_leads_to_a_wrong_lake(shop, chang
 
 @contextlib.contextmanager
 def thief(world, name, *options):
-    command = [str(world.server.bin / "pg_recvlogical"), "-h", "127.0.0.1", "-p", str(world.server.port), "-U", "feed",
+    command = [program("pg_recvlogical"), "-h", "127.0.0.1", "-p", str(world.server.port), "-U", "feed",
                "-d", world.db, "-S", name, "--start", "-f", "-", "-o", "proto_version=1", "-o",
                f"publication_names={world.publication()}", *options]  # fmt: skip
     with subprocess.Popen(command, env={"PGPASSWORD": PASSWORD}, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,

@@ -10,6 +10,7 @@ import contextlib
 import pytest
 
 import pg_compare
+from postgres import need_version
 
 REFUSED = object()
 SIXTY = "9" * 60
@@ -33,7 +34,8 @@ TYPES = {
     "numeric(38,37)": ("decimal", [("9." + "9" * 37,) * 2]),
     "numeric(39,1)": ("string", [("9" * 38 + ".5",) * 2, ("'NaN'", "NaN")]),
     "numeric": ("string", [("1.50",) * 2, (SIXTY + "." + SIXTY,) * 2, ("'1e-40'", "0." + "0" * 39 + "1"), ("'NaN'", "NaN"),
-                           ("'Infinity'", "Infinity"), ("('1' || repeat('0', 1000))::numeric", "1" + "0" * 1000)]),
+                           ("('1' || repeat('0', 1000))::numeric", "1" + "0" * 1000)]),
+    "pg_catalog.numeric": ("string", [("'Infinity'", "Infinity"), ("'-Infinity'", "-Infinity")]),
     "text": ("string", [("''", ""), ("E'a\\nb\\r\\tc'", "a\nb\r\tc"), ("'\"q\"\",'", '"q"",'),
                         ("'NULL'", "NULL"), ("E'\\\\N'", "\\N"), ("E'\\\\.'", "\\."), ("E'\\\\x00'", "\\x00"),
                         ("E'\\u0001'", "\x01"), ("U&'\\+01F600 \\00e4'", "\U0001f600 ä"), ("' blank '", " blank ")]),
@@ -121,6 +123,8 @@ SETUP = [
     "CREATE DOMAIN positive_text AS varchar(10) NOT NULL",
     "CREATE TYPE pair AS (a int, b text)",
 ]
+# What came with a later version than 13.
+SINCE = {"datemultirange": 14, "pg_catalog.numeric": 14}
 # Settings of role and database that would alter the texts.
 HOSTILE = ["datestyle = 'German'", "intervalstyle = 'sql_standard'", "extra_float_digits = '-15'", "timezone = 'Asia/Tokyo'",
            "bytea_output = 'escape'", "xmloption = 'document'", "search_path = 'nowhere'", "lc_monetary = 'C'",
@@ -129,15 +133,16 @@ HOSTILE = ["datestyle = 'German'", "intervalstyle = 'sql_standard'", "extra_floa
            "row_security = 'off'", "array_nulls = 'off'", "statement_timeout = '60s'"]  # fmt: skip
 
 
-def tables():
-    return {f"t{number}": (name, *TYPES[name]) for number, name in enumerate(TYPES)}
+def tables(pg):
+    names = [name for name in TYPES if pg.server.version >= SINCE.get(name, 0)]
+    return {f"t{number}": (name, *TYPES[name]) for number, name in enumerate(names)}
 
 
 def insert(pg, refused):
     """Rows from 1 on before the load, from 1001 on after it; and NULLs."""
-    not_null = [table for table, (name, _, _) in tables().items() if name == "positive_text"]
+    not_null = [table for table, (name, _, _) in tables(pg).items() if name == "positive_text"]
     for begin in (1, 1001):
-        for table, (_, _, values) in tables().items():
+        for table, (_, _, values) in tables(pg).items():
             rows = [(begin + index, literal) for index, (literal, wanted) in enumerate(values)
                     if refused or wanted is not REFUSED]  # fmt: skip
             rows += [(begin + 500, "NULL")] if table not in not_null else []
@@ -154,7 +159,7 @@ def same(name, got, wanted):
 
 def test_each_value_by_load_and_by_stream(pg, subtests):
     pg.sql(*SETUP, user="postgres")
-    pg.sql(*[f"CREATE TABLE {table}(id int PRIMARY KEY, v {name})" for table, (name, _, _) in tables().items()])
+    pg.sql(*[f"CREATE TABLE {table}(id int PRIMARY KEY, v {name})" for table, (name, _, _) in tables(pg).items()])
     pg.lakefeed("track", "--source", pg.url, "--state-dir", pg.state)
     for setting in HOSTILE:
         pg.sql(f"ALTER ROLE feed IN DATABASE {pg.db} SET {setting}", user="postgres")
@@ -162,10 +167,10 @@ def test_each_value_by_load_and_by_stream(pg, subtests):
     next(steps)
     pg.once()
     list(steps)
-    pg.sql(*[f"UPDATE {table} SET id = id + 1000 WHERE id > 1000" for table in tables()])
+    pg.sql(*[f"UPDATE {table} SET id = id + 1000 WHERE id > 1000" for table in tables(pg)])
     pg.once()
     lake = pg.read()
-    for table, (name, kind, values) in tables().items():
+    for table, (name, kind, values) in tables(pg).items():
         with subtests.test(type=name):
             entity = lake.of_table(table)
             assert entity.state == "Completed", entity.reason
@@ -178,6 +183,9 @@ def test_each_value_by_load_and_by_stream(pg, subtests):
                     assert same(name, got[str(1 + index)], wanted), (literal, got[str(1 + index)], wanted)
     pg.assert_equal()
     pg.verify()
+    for name, major in SINCE.items():
+        with subtests.test(type=name):
+            need_version(pg.server, major, name)
 
 
 REFUSALS = [(name, literal) for name, (_, values) in TYPES.items() for literal, wanted in values if wanted is REFUSED]

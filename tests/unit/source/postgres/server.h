@@ -28,8 +28,14 @@ struct server {
     bool running;
 };
 
+/* The last installed version, or the one in the folder that LAKEFEED_POSTGRES_BIN names. */
 static inline bool server_find(struct server *s)
 {
+    const char *chosen = getenv("LAKEFEED_POSTGRES_BIN"); /* NOLINT(concurrency-mt-unsafe): one thread */
+    if (chosen != NULL) {
+        assert_true((size_t)snprintf(s->bin, sizeof s->bin, "%s", chosen) < sizeof s->bin);
+        return true;
+    }
     glob_t found = {0};
     if (glob("/usr/lib/postgresql/*/bin/pg_ctl", 0, NULL, &found) == 0) {
         const char *last = found.gl_pathv[found.gl_pathc - 1];
@@ -37,6 +43,15 @@ static inline bool server_find(struct server *s)
     }
     globfree(&found);
     return s->bin[0] != '\0';
+}
+
+/* A folder that was chosen may lack the programs for repairs. */
+static inline bool server_has(const struct server *s, const char *program)
+{
+    char *path = text_printf("%s/%s", s->bin, program);
+    bool has = access(path, X_OK) == 0;
+    free(path);
+    return has;
 }
 
 /* Runs a program of the server; its output goes to a file in the folder. */

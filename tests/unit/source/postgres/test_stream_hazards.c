@@ -74,6 +74,10 @@ static void xid_when_the_horizon_is_of_another_epoch_then_of_this_one(void **sta
     (void)state;
     NEED_SERVER();
     struct fixture *f = &fixture;
+    if (!server_has(&f->server, "pg_resetwal")) {
+        print_message("skipped: %s has no pg_resetwal\n", f->server.bin);
+        skip();
+    }
     PQfinish(f->app);
     server_stop(&f->server, "fast");
     CLEANUP(text_free) char *arguments = text_printf("pg_resetwal -e 3 -D %s/data", f->server.folder);
