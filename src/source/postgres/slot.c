@@ -14,6 +14,7 @@ static bool take_lsn(const PGresult *result, int row, int column, pg_lsn *ret_ls
                         pg_text(result, row, column));
 }
 
+/* Why a slot was invalidated is told since 17; `conflicting` of 16 is true for every reason. */
 bool pg_slot_read(struct pg_connection *connection, const char *name, struct pg_slot *ret_slot, struct lf_error *err)
 {
     CLEANUP(pg_result_clear) PGresult *result = NULL;
@@ -21,8 +22,7 @@ bool pg_slot_read(struct pg_connection *connection, const char *name, struct pg_
     TRY(pg_query_params(connection, "the replication slot",
                         "SELECT coalesce(plugin = 'pgoutput' AND database = current_database(), false),"
                         " coalesce(active_pid, 0), coalesce(confirmed_flush_lsn, '0/0'), coalesce(wal_status, 'lost'),"
-                        " coalesce(to_jsonb(s) ->> 'invalidation_reason',"
-                        "  CASE WHEN (to_jsonb(s) ->> 'conflicting')::boolean THEN 'conflict' END, ''),"
+                        " coalesce(to_jsonb(s) ->> 'invalidation_reason', ''),"
                         " coalesce((to_jsonb(s) ->> 'synced')::boolean, false)"
                         " FROM pg_catalog.pg_replication_slots AS s WHERE slot_name = $1",
                         1, &name, &result, err));
