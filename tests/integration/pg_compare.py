@@ -166,7 +166,9 @@ def got_cell(column, cell):
 
 def wanted_rows(db, oid, columns, attributes):
     cells = ", ".join(column.expression(attribute) for column, attribute in zip(columns, attributes))
-    relation = db.execute("SELECT %s::pg_catalog.regclass::text", [oid]).fetchone()[0]
+    # A child by inheritance is a table of its own, a partition is none.
+    named = "CASE relkind WHEN 'p' THEN '' ELSE 'ONLY ' END || oid::pg_catalog.regclass"
+    relation = db.execute(f"SELECT {named} FROM pg_catalog.pg_class WHERE oid = %s", [oid]).fetchone()[0]
     return [
         tuple(wanted_cell(attribute, column, text) for attribute, column, text in zip(attributes, columns, row))
         for row in db.execute(f"SELECT {cells} FROM {relation}")

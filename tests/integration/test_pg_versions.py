@@ -26,7 +26,8 @@ def test_a_publication_that_sends_generated_columns(pg):
     follow(pg, "UPDATE t SET v = 'c' WHERE id = 1")
     pg.sql(f"ALTER PUBLICATION {pg.publication()} SET (publish_generated_columns = stored)", user="postgres")
     pg.sql("INSERT INTO t(id, n, v) VALUES(3, 7, 'd')", "UPDATE t SET n = 8 WHERE id = 2", "DELETE FROM t WHERE id = 1")
-    pg.sql("ALTER TABLE t RENAME COLUMN n TO m", "ALTER TABLE t RENAME COLUMN v TO w", "INSERT INTO t(id, m, w) VALUES(4, 9, 'e')")
+    pg.sql("ALTER TABLE t RENAME COLUMN n TO m", "ALTER TABLE t RENAME COLUMN v TO w",
+           "INSERT INTO t(id, m, w) VALUES(4, 9, 'e')")  # fmt: skip
     pg.once()
     pg.assert_equal()
     assert pg.rows_of("t", "id", "m", "w") == [("2", "8", "b"), ("3", "7", "d"), ("4", "9", "e")]
@@ -56,7 +57,8 @@ def test_a_partition_that_is_detached_concurrently(pg):
     """Also when the second half of it has not been done yet: then the server shows its rows no more, and takes them."""
     need_version(pg.server, 14, "DETACH CONCURRENTLY")
     pg.sql("CREATE TABLE t(id int PRIMARY KEY) PARTITION BY RANGE (id)",
-           "CREATE TABLE a PARTITION OF t FOR VALUES FROM (0) TO (10)", "CREATE TABLE b PARTITION OF t FOR VALUES FROM (10) TO (20)",
+           "CREATE TABLE a PARTITION OF t FOR VALUES FROM (0) TO (10)",
+           "CREATE TABLE b PARTITION OF t FOR VALUES FROM (10) TO (20)",
            "INSERT INTO t VALUES(1), (11)")  # fmt: skip
     follow(pg)
     with pg.connect() as reader, pg.connect() as other:
@@ -73,7 +75,8 @@ def test_a_partition_that_is_detached_concurrently(pg):
 
 def test_keys_where_nulls_are_equal(pg):
     need_version(pg.server, 15, "NULLS NOT DISTINCT")
-    pg.sql("CREATE TABLE t(id int NOT NULL, v text, UNIQUE NULLS NOT DISTINCT (id))", "ALTER TABLE t REPLICA IDENTITY USING INDEX t_id_key",
+    pg.sql("CREATE TABLE t(id int NOT NULL, v text, UNIQUE NULLS NOT DISTINCT (id))",
+           "ALTER TABLE t REPLICA IDENTITY USING INDEX t_id_key",
            "INSERT INTO t VALUES(1, 'a')")  # fmt: skip
     follow(pg, "UPDATE t SET v = 'b'", "UPDATE t SET id = 2", "INSERT INTO t VALUES(1, 'c')")
 
