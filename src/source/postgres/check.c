@@ -175,16 +175,18 @@ static void check_publication(struct check *check)
 }
 
 /* Rules in pg_hba.conf for replication connections are others than those for queries only with "replication=true", yet a proxy
- * or a pooler in between often takes no replication at all. What the role lacks has been told already. */
+ * or a pooler in between often takes no replication at all. */
 static void check_replication(const struct check *check)
 {
     struct pg_connection connection = {0};
     struct lf_error err = {0};
     if (pg_connection_open(check->session, PG_FOR_REPLICATION, &connection, &err)) {
         tell(check, "ok", NULL, "%s: takes a replication connection", check->session->where);
-    } else if (!pg_error_is(&err, "42501")) {
+    } else {
         tell(check, "error",
-             "connect to the server itself, not through a pooler such as PgBouncer, and check pg_hba.conf",
+             pg_error_is(&err, "42501")
+                 ? "give the role the right to read the log, see above"
+                 : "connect to the server itself, not through a pooler such as PgBouncer, and check pg_hba.conf",
              "no replication connection: %.700s", err.msg);
     }
     pg_connection_close(&connection);
