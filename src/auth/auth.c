@@ -2,12 +2,10 @@
 #include "auth/auth.h"
 
 #include "auth/credential.h"
-#include "base/http_date.h"
 #include "base/macros.h"
 
 #include <assert.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -149,25 +147,6 @@ bool auth_describe(struct auth *auth, char *ret_text, size_t size, struct lf_err
     const bool ok = holder->credential.ops->describe(holder->credential.self, ret_text, size, err);
     leave(auth, holder);
     return ok;
-}
-
-bool auth_explain_skew(struct auth *auth, const struct http_reply *reply, char *ret_text, size_t size)
-{
-    int64_t theirs_ms = 0;
-    const char *date = reply->headers != NULL ? http_headers_get(reply->headers, "Date") : NULL;
-    if (date == NULL || !http_date_parse(date, &theirs_ms)) {
-        return false;
-    }
-    const int64_t ahead_ms = clock_now_ms(&auth->host.clock) - theirs_ms;
-    const int64_t apart_ms = ahead_ms < 0 ? -ahead_ms : ahead_ms;
-    if (apart_ms <= AUTH_SKEW_MS) {
-        return false;
-    }
-    (void)snprintf(ret_text, size,
-                   "the clock of this machine is %lld minutes %s that of the service (%s); set it, as with timedatectl "
-                   "set-ntp true",
-                   (long long)(apart_ms / 60000), ahead_ms > 0 ? "ahead of" : "behind", date);
-    return true;
 }
 
 static const char *const kind_words[] = {

@@ -92,10 +92,6 @@ bool auth_renew(struct auth *auth, const struct auth_options *options, struct lf
 /* One line for check: "managed identity 1234… of App Service"; nothing secret. With DEFAULT it may ask the machine. */
 bool auth_describe(struct auth *auth, char *ret_text, size_t size, struct lf_error *err) LF_MUST_CHECK;
 
-/* After an answer of 403: whether its Date differs from our clock by more than AUTH_SKEW_MS, and what to do then. */
-#define AUTH_SKEW_MS (INT64_C(5) * 60 * 1000)
-bool auth_explain_skew(struct auth *auth, const struct http_reply *reply, char *ret_text, size_t size);
-
 bool auth_kind_find(const char *word, enum auth_kind *ret_kind);
 const char *auth_kind_word(enum auth_kind kind);
 bool auth_assertion_find(const char *word, enum auth_assertion *ret_assertion);

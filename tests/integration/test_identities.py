@@ -303,10 +303,3 @@ def test_token_that_is_refused_again_is_an_answer(server, probe):
 def test_missing_role_is_an_answer(server, probe):
     server.control("roles", role="none")
     assert probe(kind="client_secret", **application(server, client_secret=SECRET)).statuses() == [403]
-
-
-def test_clock_that_is_wrong_is_told(server, probe):
-    server.control("clock", skew=-1200)
-    (answer,) = probe(kind="shared_key", account=ACCOUNT, key=KEY).ask()
-    server.control("clock", skew=0)
-    assert answer["status"] == 403 and "20 minutes ahead of that of the service" in answer["skew"]

@@ -38,9 +38,8 @@ struct asker {
     struct probe *probe;
     pthread_t thread;
     pthread_barrier_t *barrier;
-    bool ok, is_skewed;
+    bool ok;
     unsigned status, tries;
-    char skew[256];
     struct lf_error err;
 };
 
@@ -82,7 +81,6 @@ static void *ask(void *context)
     asker->ok = http_call(asker->probe->http, &request, &reply, &asker->err);
     asker->status = asker->ok ? reply.status : 0;
     asker->tries = asker->ok ? reply.tries : 0;
-    asker->is_skewed = asker->ok && auth_explain_skew(asker->probe->auth, &reply, asker->skew, sizeof asker->skew);
     return NULL;
 }
 
@@ -94,9 +92,6 @@ static void put_asker(struct json_writer *json, const struct asker *asker)
     if (!asker->ok) {
         json_put_text(json, "kind", lf_error_kind_name(asker->err.kind));
         json_put_text(json, "message", asker->err.msg);
-    }
-    if (asker->is_skewed) {
-        json_put_text(json, "skew", asker->skew);
     }
     json_end_object(json);
 }

@@ -278,33 +278,6 @@ static void auth_prepare_when_a_sas_would_go_over_plain_http_then_config(void **
     assert_null(strstr(buf_text(&attempt.url), "topsecret"));
 }
 
-static bool explain(const char *date, char *ret_text, size_t size)
-{
-    struct lf_error err;
-    CLEANUP(auth_free) struct auth *auth = NULL;
-    CLEANUP(http_headers_free) struct http_headers *headers = http_headers_new();
-    const struct auth_options options = {.kind = AUTH_SHARED_KEY, .account = "a", .key = KEY, .clock = &clock_of_test};
-    const struct http_reply reply = {.status = 403, .headers = headers};
-    if (date != NULL) {
-        http_headers_set(headers, "Date", date);
-    }
-    assert_true(auth_new(&options, &auth, &err));
-    return auth_explain_skew(auth, &reply, ret_text, size);
-}
-
-static void auth_explain_skew_when_the_clocks_differ_then_says_by_how_much(void **state)
-{
-    (void)state;
-    char text[256];
-    assert_true(explain("Sun, 06 Nov 1994 09:06:37 GMT", text, sizeof text));
-    assert_non_null(strstr(text, "17 minutes behind"));
-    assert_true(explain("Sun, 06 Nov 1994 08:44:36 GMT", text, sizeof text));
-    assert_non_null(strstr(text, "5 minutes ahead of"));
-    assert_false(explain("Sun, 06 Nov 1994 08:44:37 GMT", text, sizeof text));
-    assert_false(explain("now", text, sizeof text));
-    assert_false(explain(NULL, text, sizeof text));
-}
-
 static void auth_words_when_looked_up_then_their_kind(void **state)
 {
     (void)state;
@@ -332,7 +305,6 @@ int main(void)
         cmocka_unit_test(auth_prepare_when_a_sas_ends_soon_then_one_warning_a_day),
         cmocka_unit_test(endpoint_when_plain_http_leaves_the_machine_then_config),
         cmocka_unit_test(auth_prepare_when_a_sas_would_go_over_plain_http_then_config),
-        cmocka_unit_test(auth_explain_skew_when_the_clocks_differ_then_says_by_how_much),
         cmocka_unit_test(auth_words_when_looked_up_then_their_kind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
