@@ -39,7 +39,5 @@ bool file_open_temp(const char *folder, int *ret_fd, struct lf_error *err) LF_MU
  * step by step where the kernel has none). CONFIG: a link or ".." in the path. Always O_CLOEXEC. */
 bool file_open_beneath(int root_fd, const char *path, int flags, mode_t mode, int *ret_fd,
                        struct lf_error *err) LF_MUST_CHECK;
-/* Makes the parents of `path` below root_fd; each, also an existing one, is synced into its own parent. */
-bool file_make_parents_beneath(int root_fd, const char *path, mode_t mode, struct lf_error *err) LF_MUST_CHECK;
 
 #endif

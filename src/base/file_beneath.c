@@ -60,9 +60,9 @@ static bool copy_name(struct lf_slice component, char ret_name[NAME_MAX + 1])
 }
 
 /* O_DIRECTORY turns the ELOOP of O_NOFOLLOW into ENOTDIR; the caller wants to know of a link. */
-static int open_folder_at(int fd, const char *name, int access)
+static int open_folder_at(int fd, const char *name)
 {
-    int folder = openat(fd, name, access | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int folder = openat(fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (folder < 0 && errno == ENOTDIR) {
         struct stat status;
         bool is_link = fstatat(fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(status.st_mode);
@@ -82,7 +82,7 @@ static int open_walking(int root_fd, const char *path, int flags, mode_t mode)
         }
         component = next_component(&path);
         if (component.len > 0) {
-            int next = open_folder_at(folder >= 0 ? folder : root_fd, name, O_PATH);
+            int next = open_folder_at(folder >= 0 ? folder : root_fd, name);
             fd_close(&folder);
             folder = next;
         }
@@ -116,41 +116,5 @@ bool file_open_beneath(int root_fd, const char *path, int flags, mode_t mode, in
         return beneath_error(err, errno, makes ? "create" : "open", path);
     }
     *ret_fd = fd;
-    return true;
-}
-
-/* Also an existing folder's name is synced: whoever made it may have died before doing so. */
-static bool make_folder_at(int *folder, const char *name, mode_t mode, const char *path, struct lf_error *err)
-{
-    if (mkdirat(*folder, name, mode) != 0 && errno != EEXIST) {
-        return beneath_error(err, errno, "make the folders of", path);
-    }
-    TRY(file_sync(*folder, path, err));
-    int next = open_folder_at(*folder, name, O_RDONLY);
-    if (next < 0) {
-        return beneath_error(err, errno, "open a folder of", path);
-    }
-    fd_close(folder);
-    *folder = next;
-    return true;
-}
-
-bool file_make_parents_beneath(int root_fd, const char *path, mode_t mode, struct lf_error *err)
-{
-    TRY(check_inside(path, err));
-    CLEANUP(fd_close) int folder = openat(root_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (folder < 0) {
-        return file_error(err, errno, "open the root folder of", path);
-    }
-    const char *rest = path;
-    struct lf_slice component = next_component(&rest);
-    for (struct lf_slice next = next_component(&rest); next.len > 0; next = next_component(&rest)) {
-        char name[NAME_MAX + 1];
-        if (!copy_name(component, name)) {
-            return file_error(err, errno, "make the folders of", path);
-        }
-        TRY(make_folder_at(&folder, name, mode, path, err));
-        component = next;
-    }
     return true;
 }

@@ -171,47 +171,6 @@ static void open_temp_when_the_file_system_has_no_unnamed_files_then_created_and
     assert_int_equal(mkdir(*state, 0700), 0);
 }
 
-static void make_parents_when_some_exist_then_all_but_the_last_component(void **state)
-{
-    struct lf_error err;
-    CLEANUP(fd_close) int root = temp_folder_open(*state);
-    assert_true(file_make_parents_beneath(root, "x/y//z/file", 0755, &err));
-    assert_true(file_make_parents_beneath(root, "x/y/other/file", 0755, &err));
-    assert_true(file_make_parents_beneath(root, "file", 0755, &err));
-    struct stat status;
-    assert_int_equal(fstatat(root, "x/y/z", &status, 0), 0);
-    assert_true(S_ISDIR(status.st_mode));
-    assert_int_equal(fstatat(root, "x/y/other", &status, 0), 0);
-    assert_int_equal(fstatat(root, "x/y/z/file", &status, 0), -1);
-    assert_int_equal(fstatat(root, "file", &status, 0), -1);
-}
-
-static void make_parents_when_a_link_or_a_file_is_in_the_way_then_config(void **state)
-{
-    CLEANUP(fd_close) int root = temp_folder_open(*state);
-    make_tree(root);
-    static const char *const paths[] = {"link/x/file", "dangling/file",  "a/b/file/x",
-                                        "../x/file",   "a/../../x/file", "/tmp/x/file"};
-    for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
-        struct lf_error err;
-        assert_false(file_make_parents_beneath(root, paths[i], 0755, &err));
-        assert_int_equal(err.kind, LF_CONFIG);
-    }
-    struct stat status;
-    assert_int_equal(fstatat(root, "a/x", &status, 0), -1);
-}
-
-static void make_parents_when_a_name_is_too_long_then_an_error(void **state)
-{
-    struct lf_error err;
-    CLEANUP(fd_close) int root = temp_folder_open(*state);
-    CLEANUP(text_free) char *path = text_printf("a/%0*d/file", NAME_MAX + 1, 1);
-    assert_false(file_make_parents_beneath(root, path, 0755, &err));
-    assert_int_equal(err.code, ENAMETOOLONG);
-    assert_false(file_make_parents_beneath(-1, "a/file", 0755, &err));
-    assert_int_equal(err.code, EBADF);
-}
-
 #define WITH_FOLDER(test) cmocka_unit_test_setup_teardown(test, temp_folder_make, temp_folder_remove)
 
 int main(void)
@@ -221,9 +180,6 @@ int main(void)
         WITH_FOLDER(open_beneath_when_the_kernel_has_no_openat2_then_the_same_answers),
         WITH_FOLDER(open_beneath_when_a_container_forbids_openat2_then_the_same_answers),
         WITH_FOLDER(open_temp_when_the_file_system_has_no_unnamed_files_then_created_and_unlinked),
-        WITH_FOLDER(make_parents_when_some_exist_then_all_but_the_last_component),
-        WITH_FOLDER(make_parents_when_a_link_or_a_file_is_in_the_way_then_config),
-        WITH_FOLDER(make_parents_when_a_name_is_too_long_then_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
