@@ -179,11 +179,6 @@ bool auth_kind_find(const char *word, enum auth_kind *ret_kind)
     return found;
 }
 
-const char *auth_kind_word(enum auth_kind kind)
-{
-    return (size_t)kind < ARRAY_LEN(kind_words) ? kind_words[kind] : "?";
-}
-
 bool auth_assertion_find(const char *word, enum auth_assertion *ret_assertion)
 {
     size_t i = 0;

@@ -93,7 +93,6 @@ bool auth_renew(struct auth *auth, const struct auth_options *options, struct lf
 bool auth_describe(struct auth *auth, char *ret_text, size_t size, struct lf_error *err) LF_MUST_CHECK;
 
 bool auth_kind_find(const char *word, enum auth_kind *ret_kind);
-const char *auth_kind_word(enum auth_kind kind);
 bool auth_assertion_find(const char *word, enum auth_assertion *ret_assertion);
 const char *auth_assertion_word(enum auth_assertion assertion);
 
