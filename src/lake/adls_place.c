@@ -5,12 +5,14 @@
 
 #include <assert.h>
 #include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define FORM "abfss://FILESYSTEM@ACCOUNT.dfs.core.windows.net/PREFIX"
 #define ONELAKE_FORM "https://onelake.dfs.fabric.microsoft.com/WORKSPACE/ITEM.Lakehouse/Files/PREFIX"
 #define NAME_LEAST 3u
 #define NAME_MOST 63u
+#define PORT_MOST 65535ul
 
 /* A URL cut into its parts, all owned. */
 struct parts {
@@ -49,6 +51,22 @@ static bool decode(const char *text, char **ret_text, struct lf_error *err)
     return true;
 }
 
+/* "host", "host:443", "[::1]:10000". The client would take an empty port, and find nobody there. */
+static bool check_host(const char *host, struct lf_error *err)
+{
+    const char *bracket = host[0] == '[' ? strchr(host, ']') : NULL;
+    const char *end = bracket != NULL ? bracket + 1 : host + strcspn(host, ":");
+    if (end == host) {
+        return lf_error_set(err, LF_CONFIG, 0, "the lake's URL names no host; write " FORM);
+    }
+    const size_t digits = end[0] == ':' ? strspn(end + 1, "0123456789") : 0;
+    const unsigned long port = digits > 0 && end[1 + digits] == '\0' ? strtoul(end + 1, NULL, 10) : 0;
+    return end[0] == '\0' || (port > 0 && port <= PORT_MOST) ||
+           lf_error_set(err, LF_CONFIG, 0,
+                        "\"%.200s\" in the lake's URL is not HOST or HOST:PORT; write a port from 1 to %lu, or none",
+                        host, PORT_MOST);
+}
+
 static bool cut(const char *url, struct parts *ret_parts, struct lf_error *err)
 {
     const char *mark = strstr(url, "://");
@@ -73,7 +91,7 @@ static bool cut(const char *url, struct parts *ret_parts, struct lf_error *err)
     }
     TRY(user == NULL || decode(user, &ret_parts->user, err));
     TRY(decode(path, &ret_parts->path, err));
-    return ret_parts->host[0] != '\0' || lf_error_set(err, LF_CONFIG, 0, "the lake's URL names no host; write " FORM);
+    return check_host(ret_parts->host, err);
 }
 
 static bool is_scheme(const struct parts *parts, const char *scheme)

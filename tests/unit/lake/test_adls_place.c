@@ -67,6 +67,8 @@ static void parse_when_path_style_or_endpoint_then_account_is_in_the_path(UNUSED
                  "http://azurite:10000/acct http://azurite:10000/acct acct lake shop path style");
     assert_shown("abfss://lake@acct.dfs.core.windows.net/shop", "https://gate.dfs.example.com:8443",
                  "https://gate.dfs.example.com:8443 https://gate.blob.example.com:8443 acct lake shop");
+    assert_shown("http://[::1]:10000/acct/lake/shop", NULL,
+                 "http://[::1]:10000/acct http://[::1]:10000/acct acct lake shop path style");
     assert_shown("http://acct.dfs.localhost:10000/lake", NULL,
                  "http://acct.dfs.localhost:10000 http://acct.blob.localhost:10000 acct lake ");
 }
@@ -101,6 +103,15 @@ static void parse_when_wrong_then_config_says_what_would_be_right(UNUSED void **
         "abfss://lake@/p",
         "https:///lake",
         "https://127.0.0.1",
+        "http://127.0.0.1:/acct/lake",
+        "http://127.0.0.1:port/acct/lake",
+        "http://127.0.0.1:0/acct/lake",
+        "http://127.0.0.1:65536/acct/lake",
+        "http://127.0.0.1:1:2/acct/lake",
+        "http://:10000/acct/lake",
+        "http://[::1]10000/acct/lake",
+        "http://[::1/acct/lake",
+        "abfss://lake@acct.dfs.core.windows.net:/p",
         "https://user:secret@acct.dfs.core.windows.net/lake",
         "https://acct.dfs.core.windows.net/lake?sv=2024&sig=secret",
         "https://acct.dfs.core.windows.net/lake#x",
@@ -129,7 +140,9 @@ static void parse_when_wrong_then_config_says_what_would_be_right(UNUSED void **
 
 static void parse_when_endpoint_is_wrong_then_config(UNUSED void **state)
 {
-    static const char *const wrong[] = {"", "localhost:10000", "abfss://x", "http://", "http://u:p@host", "ftp://host"};
+    static const char *const wrong[] = {
+        "",           "localhost:10000",   "abfss://x",           "http://", "http://u:p@host",
+        "ftp://host", "http://127.0.0.1:", "http://127.0.0.1:1e4"};
     for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
         struct adls_place place;
         struct lf_error err = {0};
