@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/macros.h"
+#include "base/secret.h"
 #include "net/http.h"
 
 #include <assert.h>
@@ -23,19 +24,10 @@ struct http_headers *http_headers_new(void)
     return mem_new(1, sizeof(struct http_headers));
 }
 
-/* A value may be a token. */
-static void wipe_text(char **text)
-{
-    if (*text != NULL) {
-        explicit_bzero(*text, strlen(*text));
-    }
-    text_free(text);
-}
-
 static void header_done(struct header *header)
 {
     text_free(&header->name);
-    wipe_text(&header->value);
+    secret_text_free(&header->value); /* may be a token */
 }
 
 void http_headers_free(struct http_headers **headers)
@@ -80,7 +72,7 @@ void http_headers_set(struct http_headers *headers, const char *name, const char
     char *kept = text_copy(value); /* which may stand in the list itself */
     http_headers_remove(headers, name);
     http_headers_add(headers, name, kept);
-    wipe_text(&kept);
+    secret_text_free(&kept);
 }
 
 const char *http_headers_get(const struct http_headers *headers, const char *name)

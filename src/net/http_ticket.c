@@ -4,6 +4,7 @@
  */
 #include "base/macros.h"
 #include "base/random.h"
+#include "base/secret.h"
 #include "net/http_internal.h"
 
 #include <stdlib.h>
@@ -85,15 +86,6 @@ static bool begin_try(struct http_ticket *ticket, struct lf_error *err)
     return true;
 }
 
-/* A SAS may stand in it. */
-static void wipe_url(struct http_ticket *ticket)
-{
-    if (ticket->url.ptr != NULL) {
-        explicit_bzero(ticket->url.ptr, ticket->url.size);
-    }
-    buf_done(&ticket->url);
-}
-
 static void ticket_free(struct http_ticket **ticket)
 {
     if (*ticket == NULL) {
@@ -101,7 +93,7 @@ static void ticket_free(struct http_ticket **ticket)
     }
     http_transfer_done(&(*ticket)->transfer);
     http_headers_free(&(*ticket)->headers);
-    wipe_url(*ticket);
+    secret_buf_done(&(*ticket)->url); /* a SAS may stand in it */
     text_free(&(*ticket)->host_name);
     (void)pthread_cond_destroy(&(*ticket)->changed);
     atomic_fetch_sub(&(*ticket)->http->tickets, 1);

@@ -6,10 +6,10 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/macros.h"
+#include "base/secret.h"
 #include "net/http_curl.h"
 #include "net/http_internal.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -240,10 +240,9 @@ static bool append_header(struct curl_slist **lines, const char *name, const cha
             "the header %.100s of a request cannot be sent: it holds a line end, or its name is no name",
             name[0] == '\0' ? "\"\"" : name);
     }
+    CLEANUP(secret_text_free)
     char *line = value[0] == '\0' ? text_printf("%s;", name) : text_printf("%s: %s", name, value);
     http_curl_append(lines, line);
-    explicit_bzero(line, strlen(line));
-    text_free(&line);
     return true;
 }
 
