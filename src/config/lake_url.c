@@ -26,7 +26,8 @@ enum config_lake_form config_lake_form(const char *url)
     return CONFIG_LAKE_ANY;
 }
 
-/* "My_Shop" gives lakefeed-my-shop: what a filesystem may be called, at most 63 of a-z 0-9 and single dashes. */
+/* "My_Shop" gives lakefeed-my-shop: what a filesystem may be called, at most 63 of a-z 0-9 and single dashes. The name of a
+ * link is never too long for that. */
 static char *default_filesystem(const char *link)
 {
     CLEANUP(buf_done) struct buf name = {0};

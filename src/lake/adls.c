@@ -4,6 +4,7 @@
 #include "base/macros.h"
 #include "lake/adls_internal.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -136,7 +137,7 @@ static struct adls_lake *make(const struct adls_options *options)
     struct adls_lake *adls = mem_new(1, sizeof *adls);
     adls->base.ops = &adls_ops;
     adls->link = text_copy(options->link != NULL ? options->link : "");
-    adls->place = adls_place_copy(&options->place, adls->link);
+    adls->place = adls_place_copy(&options->place);
     adls->location = make_location(&adls->place, options->public_location);
     adls->http = options->http;
     adls->auth = options->auth;
@@ -173,6 +174,7 @@ static bool is_guid(const char *text)
 
 bool lake_adls_open(const struct adls_options *options, struct lake **ret_lake, struct lf_error *err)
 {
+    assert(options->place.filesystem[0] != '\0');
     if (!is_guid(options->lease_id)) {
         return lf_error_set(err, LF_CONFIG, 0, "the lease id of the lake is not a GUID");
     }

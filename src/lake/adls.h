@@ -36,7 +36,7 @@ enum adls_publish {
 struct adls_place {
     char *dfs, *blob; /* endpoints without a slash at the end; of path style with the account */
     char *account;
-    char *filesystem; /* "": the URL names none; lake_adls_open takes lakefeed-<link> */
+    char *filesystem; /* "": the URL names none; lake_adls_open needs one (config_lake_url) */
     char *prefix;     /* "" or without a slash at either end */
     bool onelake, path_style;
 };

@@ -82,8 +82,7 @@ bool adls_pause(struct adls_lake *lake, int64_t ms);
 
 /* adls_place.c */
 bool adls_path_fits(const char *path);
-char *adls_default_filesystem(const char *link);
-struct adls_place adls_place_copy(const struct adls_place *place, const char *link);
+struct adls_place adls_place_copy(const struct adls_place *place);
 /* "/filesystem/prefix/path", encoded; path NULL: of the lake's root. */
 void adls_place_path(const struct adls_place *place, const char *path, struct buf *out);
 void adls_place_url(const struct adls_place *place, bool blob, const char *path, struct buf *out);

@@ -300,31 +300,13 @@ void adls_place_done(struct adls_place *place)
     *place = (struct adls_place){0};
 }
 
-/* "lakefeed-" and the link, in what a filesystem's name may hold. */
-char *adls_default_filesystem(const char *link)
-{
-    char name[NAME_MOST + 1] = "lakefeed-";
-    size_t len = strlen(name);
-    for (const char *at = link; *at != '\0' && len < NAME_MOST; at++) {
-        const char c = (char)tolower((unsigned char)*at);
-        const bool kept = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
-        if (kept || name[len - 1] != '-') {
-            name[len++] = (char)(kept ? c : '-');
-        }
-    }
-    while (name[len - 1] == '-') {
-        len--;
-    }
-    return text_copy_len(name, len);
-}
-
-struct adls_place adls_place_copy(const struct adls_place *place, const char *link)
+struct adls_place adls_place_copy(const struct adls_place *place)
 {
     return (struct adls_place){
         .dfs = text_copy(place->dfs),
         .blob = text_copy(place->blob),
         .account = text_copy(place->account),
-        .filesystem = place->filesystem[0] != '\0' ? text_copy(place->filesystem) : adls_default_filesystem(link),
+        .filesystem = text_copy(place->filesystem),
         .prefix = text_copy(place->prefix),
         .onelake = place->onelake,
         .path_style = place->path_style,

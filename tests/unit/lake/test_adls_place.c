@@ -151,23 +151,6 @@ static void parse_when_endpoint_is_wrong_then_config(UNUSED void **state)
     }
 }
 
-static void default_filesystem_when_link_is_anything_then_a_name_that_the_service_takes(UNUSED void **state)
-{
-    static const char *const names[][2] = {
-        {"shop", "lakefeed-shop"},
-        {"Shop_EU", "lakefeed-shop-eu"},
-        {"a..b", "lakefeed-a-b"},
-        {"--", "lakefeed"},
-        {"", "lakefeed"},
-        {"0123456789012345678901234567890123456789012345678901234567890123456789",
-         "lakefeed-012345678901234567890123456789012345678901234567890123"},
-    };
-    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        CLEANUP(text_free) char *name = adls_default_filesystem(names[i][0]);
-        assert_string_equal(name, names[i][1]);
-    }
-}
-
 static void url_when_names_are_odd_then_each_byte_is_encoded(UNUSED void **state)
 {
     struct adls_place place;
@@ -193,7 +176,6 @@ int main(void)
         cmocka_unit_test(parse_when_onelake_then_workspace_is_the_filesystem),
         cmocka_unit_test(parse_when_wrong_then_config_says_what_would_be_right),
         cmocka_unit_test(parse_when_endpoint_is_wrong_then_config),
-        cmocka_unit_test(default_filesystem_when_link_is_anything_then_a_name_that_the_service_takes),
         cmocka_unit_test(url_when_names_are_odd_then_each_byte_is_encoded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
