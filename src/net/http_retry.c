@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "net/http_retry.h"
 
+#include "base/http_date.h"
 #include "base/macros.h"
 
-#include <curl/curl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -113,8 +113,8 @@ int64_t http_retry_after(const char *value, int64_t now_ms)
         unsigned long long seconds = strtoull(value, NULL, 10);
         return (int64_t)(seconds < RETRY_AFTER_MAX_S ? seconds : RETRY_AFTER_MAX_S) * 1000;
     }
-    int64_t date_s = (int64_t)curl_getdate(value, NULL);
-    int64_t wait = date_s < 0 ? 0 : date_s * 1000 - now_ms;
     const int64_t most = (int64_t)RETRY_AFTER_MAX_S * 1000;
+    int64_t date_ms = 0;
+    const int64_t wait = http_date_parse(value, &date_ms) ? date_ms - now_ms : 0;
     return wait < 0 ? 0 : wait < most ? wait : most;
 }
