@@ -251,6 +251,19 @@ static void tell_space(struct doctor *doctor, const char *what, uint64_t free_by
               "%s has %" PRIu64 " MiB of free space", what, free_bytes >> 20);
 }
 
+static void check_end(struct doctor *doctor, struct auth *auth)
+{
+    char text[CLOCK_TEXT_SIZE];
+    bool soon = false;
+    const int64_t expires_ms = auth_expires_ms(auth, &soon);
+    if (soon) {
+        clock_format_iso(expires_ms, text);
+        tell_text(doctor, "advice",
+                  "put a new one into its place before that; a certificate is registered with the application, too",
+                  "what proves to the lake who we are ends at %s", text);
+    }
+}
+
 /* Who we are towards the lake; false: nobody. */
 static bool check_identity(struct doctor *doctor, struct lake_opened *opened)
 {
@@ -261,6 +274,7 @@ static bool check_identity(struct doctor *doctor, struct lake_opened *opened)
     }
     if (text[0] != '\0') {
         tell_text(doctor, "ok", NULL, "the lake is reached as %s", text);
+        check_end(doctor, opened->auth);
     }
     return true;
 }

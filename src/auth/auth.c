@@ -2,6 +2,7 @@
 #include "auth/auth.h"
 
 #include "auth/credential.h"
+#include "auth/expiry.h"
 #include "base/macros.h"
 
 #include <assert.h>
@@ -147,6 +148,16 @@ bool auth_describe(struct auth *auth, char *ret_text, size_t size, struct lf_err
     const bool ok = holder->credential.ops->describe(holder->credential.self, ret_text, size, err);
     leave(auth, holder);
     return ok;
+}
+
+int64_t auth_expires_ms(struct auth *auth, bool *ret_soon)
+{
+    struct holder *holder = hold(auth);
+    const struct credential *credential = &holder->credential;
+    const int64_t expires_ms = credential->ops->expires_ms != NULL ? credential->ops->expires_ms(credential->self) : 0;
+    leave(auth, holder);
+    *ret_soon = expiry_is_near(expires_ms, clock_now_ms(&auth->host.clock));
+    return expires_ms;
 }
 
 static const char *const kind_words[] = {

@@ -92,6 +92,10 @@ bool auth_renew(struct auth *auth, const struct auth_options *options, struct lf
 /* One line for check: "managed identity 1234… of App Service"; nothing secret. With DEFAULT it may ask the machine. */
 bool auth_describe(struct auth *auth, char *ret_text, size_t size, struct lf_error *err) LF_MUST_CHECK;
 
+/* When what somebody has to renew ends, a SAS or a certificate; 0: there is nothing of the kind, or it is not known (with DEFAULT
+ * before auth_describe). *ret_soon: within the days in which the log warns of it, or already over. */
+int64_t auth_expires_ms(struct auth *auth, bool *ret_soon);
+
 bool auth_kind_find(const char *word, enum auth_kind *ret_kind);
 bool auth_assertion_find(const char *word, enum auth_assertion *ret_assertion);
 const char *auth_assertion_word(enum auth_assertion assertion);

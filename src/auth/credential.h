@@ -49,6 +49,7 @@ struct credential_ops {
     bool (*prepare)(void *self, struct http_try *attempt, struct lf_error *err);
     void (*append_source_query)(void *self, struct buf *out); /* NULL: nothing to append */
     bool (*describe)(void *self, char *ret_text, size_t size, struct lf_error *err);
+    int64_t (*expires_ms)(void *self); /* as auth_expires_ms; NULL: nothing ends */
     void (*free)(void *self);
 };
 

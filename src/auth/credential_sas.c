@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "auth/credential.h"
 #include "auth/endpoint.h"
+#include "auth/expiry.h"
 #include "auth/sas.h"
 #include "base/macros.h"
 
@@ -14,13 +15,13 @@ struct shared_access {
     char *place;
     struct auth_host host;
     pthread_mutex_t mutex; /* of watch */
-    struct sas_watch watch;
+    struct expiry_watch watch;
 };
 
 static void warn(struct shared_access *access, int64_t now_ms)
 {
     (void)pthread_mutex_lock(&access->mutex);
-    const bool due = sas_watch_is_due(&access->watch, &access->sas, now_ms);
+    const bool due = expiry_is_due(&access->watch, access->sas.expires_ms, now_ms);
     (void)pthread_mutex_unlock(&access->mutex);
     if (due) {
         char expires[CLOCK_TEXT_SIZE];
@@ -62,6 +63,12 @@ static bool describe(void *self, char *ret_text, size_t size, struct lf_error *e
     return true;
 }
 
+static int64_t expires_ms(void *self)
+{
+    const struct shared_access *access = self;
+    return access->sas.expires_ms;
+}
+
 static void shared_access_free(void *self)
 {
     struct shared_access *access = self;
@@ -75,6 +82,7 @@ static const struct credential_ops ops = {
     .prepare = prepare,
     .append_source_query = append_source_query,
     .describe = describe,
+    .expires_ms = expires_ms,
     .free = shared_access_free,
 };
 

@@ -39,13 +39,19 @@ static bool describe(void *self, char *ret_text, size_t size, struct lf_error *e
     return token_cache_describe(self, ret_text, size, err);
 }
 
+static int64_t expires_ms(void *self)
+{
+    return token_cache_expires_ms(self);
+}
+
 static void cache_free(void *self)
 {
     struct token_cache *cache = self;
     token_cache_free(&cache);
 }
 
-static const struct credential_ops ops = {.prepare = prepare, .describe = describe, .free = cache_free};
+static const struct credential_ops ops = {
+    .prepare = prepare, .describe = describe, .expires_ms = expires_ms, .free = cache_free};
 
 static bool managed_source(const struct auth_options *options, const struct auth_host *host,
                            struct token_source *ret_source, struct lf_error *err)

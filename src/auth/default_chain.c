@@ -145,6 +145,15 @@ static bool describe(void *self, char *ret_text, size_t size, struct lf_error *e
     return chain->chosen.describe(chain->chosen.self, ret_text, size, err);
 }
 
+static int64_t expires_ms(void *self)
+{
+    struct chain *chain = self;
+    (void)pthread_mutex_lock(&chain->mutex);
+    const bool known = chain->is_chosen && chain->chosen.expires_ms != NULL;
+    (void)pthread_mutex_unlock(&chain->mutex);
+    return known ? chain->chosen.expires_ms(chain->chosen.self) : 0;
+}
+
 static bool read_allowed(struct chain *chain, struct lf_error *err)
 {
     const char *wanted = environment_get("AZURE_TOKEN_CREDENTIALS");
@@ -171,6 +180,7 @@ bool default_chain_source(const struct auth_options *options, const struct auth_
         chain_free(chain);
         return false;
     }
-    *ret_source = (struct token_source){.fetch = fetch, .describe = describe, .free = chain_free, .self = chain};
+    *ret_source = (struct token_source){
+        .fetch = fetch, .describe = describe, .expires_ms = expires_ms, .free = chain_free, .self = chain};
     return true;
 }

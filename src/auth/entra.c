@@ -101,11 +101,22 @@ static bool fetch(void *self, bool patient, struct token_grant *grant, struct lf
     return token_call_read(&call, &answer, grant, err);
 }
 
+static int64_t expires_ms(void *self)
+{
+    const struct entra *entra = self;
+    return entra->proof.expires_ms != NULL ? entra->proof.expires_ms(entra->proof.self) : 0;
+}
+
 static bool describe(void *self, char *ret_text, size_t size, struct lf_error *err UNUSED)
 {
     const struct entra *entra = self;
-    (void)snprintf(ret_text, size, "application %s of tenant %s, by %s", entra->client_id, entra->tenant_id,
-                   entra->proof.what);
+    char expires[CLOCK_TEXT_SIZE] = "";
+    const int64_t at_ms = expires_ms(self);
+    if (at_ms != 0) {
+        clock_format_iso(at_ms, expires);
+    }
+    (void)snprintf(ret_text, size, "application %s of tenant %s, by %s%s%s", entra->client_id, entra->tenant_id,
+                   entra->proof.what, at_ms != 0 ? " until " : "", expires);
     return true;
 }
 
@@ -175,6 +186,7 @@ bool entra_source_new(const struct auth_options *options, const struct auth_host
         entra_free(entra);
         return false;
     }
-    *ret_source = (struct token_source){.fetch = fetch, .describe = describe, .free = entra_free, .self = entra};
+    *ret_source = (struct token_source){
+        .fetch = fetch, .describe = describe, .expires_ms = expires_ms, .free = entra_free, .self = entra};
     return true;
 }

@@ -18,6 +18,7 @@ struct entra_proof {
     const char *what; /* "a secret", for messages */
     /* Appends the parameters of the form. */
     bool (*append)(void *self, const char *token_url, struct buf *form, struct lf_error *err);
+    int64_t (*expires_ms)(void *self); /* when it ends; 0 or NULL: not known; any thread */
     void (*free)(void *self);
     void *self;
 };

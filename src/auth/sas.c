@@ -10,6 +10,8 @@
 #include <string.h>
 #include <time.h>
 
+#define EARLY_MS (INT64_C(15) * 60 * 1000) /* by which the clock of the service may be ahead, as it allows itself */
+
 static const char *name_place(const char *place)
 {
     return place != NULL ? place : "the configuration";
@@ -153,26 +155,12 @@ bool sas_check(const struct sas *sas, int64_t now_ms, const char *place, struct 
         return lf_error_set(err, LF_AUTH, 0, "the SAS expired at %s (it is %s here); put a new one into %s", at, now,
                             name_place(place));
     }
-    if (sas->starts_ms != 0 && now_ms + SAS_DAY_MS / 96 < sas->starts_ms) {
+    if (sas->starts_ms != 0 && now_ms + EARLY_MS < sas->starts_ms) {
         clock_format_iso(sas->starts_ms, at);
         return lf_error_set(
             err, LF_AUTH, 0,
             "the SAS begins only at %s (it is %s here); wait, set the clock, or put another one into %s", at, now,
             name_place(place));
     }
-    return true;
-}
-
-bool sas_watch_is_due(struct sas_watch *watch, const struct sas *sas, int64_t now_ms)
-{
-    const int64_t left_ms = sas->expires_ms - now_ms;
-    if (sas->expires_ms == 0 || left_ms >= SAS_WARNING_DAYS * SAS_DAY_MS) {
-        return false;
-    }
-    const bool last_day_began = left_ms <= SAS_DAY_MS && sas->expires_ms - watch->warned_ms > SAS_DAY_MS;
-    if (watch->warned_ms != 0 && now_ms - watch->warned_ms < SAS_DAY_MS && !last_day_began) {
-        return false;
-    }
-    watch->warned_ms = now_ms;
     return true;
 }

@@ -25,12 +25,4 @@ void sas_done(struct sas *sas); /* for CLEANUP; wipes */
 /* AUTH: it is over or has not begun. */
 bool sas_check(const struct sas *sas, int64_t now_ms, const char *place, struct lf_error *err) LF_MUST_CHECK;
 
-/* When to warn: once a day in the last seven days, and as soon as the last day has begun. */
-#define SAS_DAY_MS (INT64_C(24) * 3600 * 1000)
-#define SAS_WARNING_DAYS 7
-struct sas_watch {
-    int64_t warned_ms; /* 0: never */
-};
-bool sas_watch_is_due(struct sas_watch *watch, const struct sas *sas, int64_t now_ms);
-
 #endif

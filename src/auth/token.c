@@ -196,3 +196,8 @@ bool token_cache_describe(struct token_cache *cache, char *ret_text, size_t size
 {
     return cache->source.describe(cache->source.self, ret_text, size, err);
 }
+
+int64_t token_cache_expires_ms(struct token_cache *cache)
+{
+    return cache->source.expires_ms != NULL ? cache->source.expires_ms(cache->source.self) : 0;
+}

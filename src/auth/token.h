@@ -33,6 +33,7 @@ void token_grant_done(struct token_grant *grant); /* for CLEANUP */
 struct token_source {
     bool (*fetch)(void *self, bool patient, struct token_grant *grant, struct lf_error *err);
     bool (*describe)(void *self, char *ret_text, size_t size, struct lf_error *err);
+    int64_t (*expires_ms)(void *self); /* of the certificate behind it; 0 or NULL: none; any thread */
     void (*free)(void *self);
     void *self;
 };
@@ -49,5 +50,6 @@ void token_cache_free(struct token_cache **cache); /* for CLEANUP; nobody is in 
 bool token_cache_get(struct token_cache *cache, const char *refused, struct buf *out,
                      struct lf_error *err) LF_MUST_CHECK;
 bool token_cache_describe(struct token_cache *cache, char *ret_text, size_t size, struct lf_error *err) LF_MUST_CHECK;
+int64_t token_cache_expires_ms(struct token_cache *cache); /* of its source; 0: none */
 
 #endif

@@ -70,6 +70,8 @@
     X(sas_expires, LOG_WARN, "expires, hours_left, place", \
       "the shared access signature ends soon and nobody but the owner of the account can renew it; put a new one " \
       "there") \
+    X(certificate_expires, LOG_WARN, "expires, hours_left, place", \
+      "the certificate of the application ends soon; register a new one with the application and put it there") \
     X(source_retains, LOG_WARN, "retained_bytes, beyond_bytes, left_bytes, seconds_behind, text", \
       "the source keeps more of its log for this link than max_retained, or is about to give the link up; text says " \
       "what keeps it; told again whenever it has doubled") \

@@ -214,6 +214,17 @@ def test_sas_that_expires_then_the_link_waits_and_takes_the_new_one(azure, accou
     azure.wait_equal()
 
 
+def test_sas_that_ends_soon_then_check_advises(azure, account):
+    azure.sql(*ROWS)
+    azure.track_once()
+    for days, expected in ((30, 0), (3, 1)):
+        file = azure.write_secret("sas", account_sas(account.key, 86400 * days))
+        azure.auth = {"kind": "sas", "sas": {"file": str(file)}}
+        azure.configure()
+        advice = [what for severity, what, _ in findings(azure, expect=0) if severity == "advice"]
+        assert len(advice) == expected and all("ends at" in what for what in advice), advice
+
+
 def test_clock_that_is_wrong_then_it_is_named_and_the_link_recovers(azure, account):
     azure.sql(*ROWS)
     account.skew(3600)

@@ -224,6 +224,9 @@ static void auth_prepare_when_a_sas_ends_soon_then_one_warning_a_day(void **stat
     assert_non_null(strstr(text, "\"event\":\"sas_expires\",\"link\":\"shop\",\"expires\":\"1994-11-08T08:49:37.000Z\","
                                  "\"hours_left\":48,\"place\":\"the file /etc/sas\""));
     assert_null(strstr(text, "topsecret"));
+    bool soon = false;
+    assert_int_equal(auth_expires_ms(auth, &soon), now_us / 1000 + INT64_C(48) * 3600000);
+    assert_true(soon);
     (void)close(ends[0]);
     (void)close(ends[1]);
 }

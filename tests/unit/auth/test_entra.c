@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "auth/default_chain.h"
 #include "auth/entra.h"
 #include "auth/entra_error.h"
 #include "base/file.h"
@@ -14,6 +15,7 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define TENANT "aaaaaaaa-0000-0000-0000-000000000001"
@@ -265,6 +267,19 @@ static void write_file(const char *path, const char *text, size_t len)
     (void)close(fd);
 }
 
+/* A certificate of that many seconds from now, and its key, in a file of that name. */
+static void write_certificate(const char *path, long seconds)
+{
+    CLEANUP(buf_done) struct buf pem = {0};
+    EVP_PKEY *key = certificate_key(2048);
+    X509 *certificate = certificate_of(key, "app", seconds);
+    certificate_append_key(key, NULL, &pem);
+    certificate_append(certificate, &pem);
+    EVP_PKEY_free(key);
+    X509_free(certificate);
+    write_file(path, pem.ptr, pem.len);
+}
+
 static void fetch_when_by_federated_token_then_the_file_is_read_each_time(void **state)
 {
     (void)state;
@@ -312,21 +327,14 @@ static void fetch_when_by_certificate_then_an_assertion_for_the_token_url_from_t
     char path[] = "/tmp/lakefeed-test-XXXXXX";
     static const struct script_answer answers[] = {{200, SCRIPT_TOKEN, NULL, NULL, 0}};
     CLEANUP(source_free) struct token_source source = {0};
-    CLEANUP(buf_done) struct buf pem = {0};
     CLEANUP(token_grant_done) struct token_grant grant;
     const struct auth_options options = {.tenant_id = TENANT, .client_id = CLIENT, .certificate_file = path};
-    EVP_PKEY *key = certificate_key(2048);
-    X509 *certificate = certificate_of(key, "app", 3600);
-    certificate_append_key(key, NULL, &pem);
-    certificate_append(certificate, &pem);
-    EVP_PKEY_free(key);
-    X509_free(certificate);
     (void)close(mkstemp(path));
     token_grant_init(&grant);
     script_init(&script, answers, 1);
     assert_false(entra_certificate_source(&options, &script.host, &source, &err));
     assert_int_equal(err.kind, LF_CONFIG);
-    write_file(path, pem.ptr, pem.len);
+    write_certificate(path, 3600);
     assert_true(entra_certificate_source(&options, &script.host, &source, &err));
     assert_true(source.fetch(source.self, true, &grant, &err));
     assert_true(source.fetch(source.self, true, &grant, &err));
@@ -338,6 +346,68 @@ static void fetch_when_by_certificate_then_an_assertion_for_the_token_url_from_t
     assert_false(source.fetch(source.self, true, &grant, &err));
     assert_int_equal(err.kind, LF_AUTH);
     assert_non_null(strstr(err.msg, path));
+    script_done(&script);
+}
+
+static void must_fetch(const struct token_source *source)
+{
+    struct lf_error err;
+    CLEANUP(token_grant_done) struct token_grant grant;
+    token_grant_init(&grant);
+    assert_true(source->fetch(source->self, true, &grant, &err));
+}
+
+static void read_log(int fd, char *ret_text, size_t size)
+{
+    const ssize_t len = read(fd, ret_text, size - 1);
+    ret_text[len > 0 ? len : 0] = '\0';
+}
+
+static void certificate_when_it_ends_soon_then_a_warning_a_day_until_a_new_one_is_there(void **state)
+{
+    (void)state;
+    struct lf_error err;
+    struct script script;
+    int ends[2];
+    char text[1024];
+    char expires[CLOCK_TEXT_SIZE];
+    char path[] = "/tmp/lakefeed-test-XXXXXX";
+    const long day_s = 24L * 3600;
+    static const struct script_answer answers[] = {{200, SCRIPT_TOKEN, NULL, NULL, 0}};
+    CLEANUP(source_free) struct token_source source = {0};
+    const struct auth_options options = {.tenant_id = TENANT, .client_id = CLIENT, .certificate_file = path};
+    (void)close(mkstemp(path));
+    write_certificate(path, 3 * day_s);
+    assert_int_equal(pipe2(ends, O_NONBLOCK | O_CLOEXEC), 0);
+    script_init(&script, answers, 1);
+    script.now_us = (int64_t)time(NULL) * 1000000;
+    CLEANUP(log_free) struct log *log = log_new(ends[1], LOG_JSON, LOG_WARN, &script.host.clock);
+    script.host.log = log;
+    assert_true(default_chain_source(&options, &script.host, &source, &err)); /* which hands on what it has chosen */
+    assert_int_equal(source.expires_ms(source.self), 0);
+    assert_true(source.describe(source.self, text, sizeof text, &err));
+    clock_format_iso(source.expires_ms(source.self), expires);
+    assert_string_equal(strstr(text, " until ") + strlen(" until "), expires);
+    must_fetch(&source);
+    must_fetch(&source);
+    read_log(ends[0], text, sizeof text);
+    assert_non_null(strstr(text, "\"event\":\"certificate_expires\""));
+    assert_non_null(strstr(text, expires));
+    assert_non_null(strstr(text, path));
+    assert_string_equal(strchr(text, '\n'), "\n"); /* one line */
+    script.now_us += INT64_C(86400) * 1000000;
+    must_fetch(&source);
+    read_log(ends[0], text, sizeof text);
+    assert_non_null(strstr(text, "\"hours_left\":"));
+    script.now_us += INT64_C(86400) * 1000000;
+    write_certificate(path, 90 * day_s);
+    must_fetch(&source);
+    read_log(ends[0], text, sizeof text);
+    assert_string_equal(text, "");
+    assert_true(source.expires_ms(source.self) > script.now_us / 1000 + INT64_C(80) * day_s * 1000);
+    (void)unlink(path);
+    (void)close(ends[0]);
+    (void)close(ends[1]);
     script_done(&script);
 }
 
@@ -386,6 +456,8 @@ int main(void)
         cmocka_unit_test_setup(fetch_when_the_answer_is_no_token_then_transient, clear_environment),
         cmocka_unit_test_setup(fetch_when_by_federated_token_then_the_file_is_read_each_time, clear_environment),
         cmocka_unit_test_setup(fetch_when_by_certificate_then_an_assertion_for_the_token_url_from_the_file_as_it_is_now,
+                               clear_environment),
+        cmocka_unit_test_setup(certificate_when_it_ends_soon_then_a_warning_a_day_until_a_new_one_is_there,
                                clear_environment),
         cmocka_unit_test_setup(entra_error_when_it_has_a_cure_then_the_manual_says_the_same, clear_environment),
         cmocka_unit_test_setup(describe_when_asked_then_who_and_by_what, clear_environment),

@@ -12,7 +12,6 @@
 #include <string.h>
 
 static const int64_t at_2026_03_01 = INT64_C(1772323200000); /* 2026-03-01T00:00:00Z */
-static const int64_t hour_ms = 3600000;
 
 static int64_t expiry_of(const char *query)
 {
@@ -94,44 +93,6 @@ static void sas_when_not_begun_then_auth_but_a_quarter_of_an_hour_is_allowed(voi
     assert_int_equal(err.kind, LF_AUTH);
 }
 
-/* Asks every hour from `days` before the end to the end. */
-static unsigned count_warnings(int64_t days)
-{
-    const struct sas sas = {.expires_ms = at_2026_03_01};
-    struct sas_watch watch = {0};
-    unsigned warnings = 0;
-    for (int64_t now = at_2026_03_01 - days * SAS_DAY_MS; now < at_2026_03_01; now += hour_ms) {
-        warnings += sas_watch_is_due(&watch, &sas, now);
-    }
-    return warnings;
-}
-
-static void sas_watch_when_the_end_is_near_then_once_a_day(void **state)
-{
-    (void)state;
-    assert_int_equal(count_warnings(30), 7);
-    assert_int_equal(count_warnings(1), 1);
-}
-
-static void sas_watch_when_the_last_day_begins_then_at_once(void **state)
-{
-    (void)state;
-    const struct sas sas = {.expires_ms = at_2026_03_01};
-    struct sas_watch watch = {0};
-    assert_true(sas_watch_is_due(&watch, &sas, at_2026_03_01 - SAS_DAY_MS - hour_ms));
-    assert_false(sas_watch_is_due(&watch, &sas, at_2026_03_01 - SAS_DAY_MS - 1));
-    assert_true(sas_watch_is_due(&watch, &sas, at_2026_03_01 - SAS_DAY_MS));
-    assert_false(sas_watch_is_due(&watch, &sas, at_2026_03_01 - 1));
-}
-
-static void sas_watch_when_the_end_is_unknown_then_never(void **state)
-{
-    (void)state;
-    const struct sas sas = {0};
-    struct sas_watch watch = {0};
-    assert_false(sas_watch_is_due(&watch, &sas, at_2026_03_01));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -141,9 +102,6 @@ int main(void)
         cmocka_unit_test(sas_when_it_cannot_be_one_then_config_without_the_secret),
         cmocka_unit_test(sas_when_over_then_auth_that_says_since_when_and_where_to_put_a_new_one),
         cmocka_unit_test(sas_when_not_begun_then_auth_but_a_quarter_of_an_hour_is_allowed),
-        cmocka_unit_test(sas_watch_when_the_end_is_near_then_once_a_day),
-        cmocka_unit_test(sas_watch_when_the_last_day_begins_then_at_once),
-        cmocka_unit_test(sas_watch_when_the_end_is_unknown_then_never),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
