@@ -89,6 +89,19 @@ static void init_get(struct adls_call *call, struct adls_lake *lake, const char 
     }
 }
 
+/* What is longer than its range comes from one on the way who does not know ranges: nothing is said of the file. */
+static bool wait_range(struct adls_call *call, struct lf_error *err)
+{
+    if (adls_call_wait(call, err)) {
+        return true;
+    }
+    if (err->kind == LF_LIMIT) {
+        err->kind = LF_TRANSIENT;
+        return lf_error_wrap(err, "the answer is not the range that was asked for; check proxies on the way");
+    }
+    return false;
+}
+
 bool adls_read_range(struct lake *lake, const char *path, uint64_t offset, void *ret, size_t len, size_t *ret_len,
                      struct lf_error *err)
 {
@@ -103,7 +116,8 @@ bool adls_read_range(struct lake *lake, const char *path, uint64_t offset, void 
     init_get(&call, adls_of(lake), path, offset, len, NULL);
     call.request.sink = ret;
     call.request.sink_size = len;
-    TRY(adls_call_run(&call, err));
+    TRY(adls_call_send(&call, err));
+    TRY(wait_range(&call, err));
     TRY(take_range(&call, &range, err));
     *ret_len = range.got;
     return true;
@@ -246,7 +260,7 @@ static bool take_piece(struct adls_reader *reader, struct adls_call *call, struc
 static bool wait_piece(struct adls_reader *reader, struct piece *piece, struct lf_error *err)
 {
     struct range range = {.offset = piece->offset};
-    const bool taken = adls_call_wait(&piece->call, err) && take_piece(reader, &piece->call, &range, err);
+    const bool taken = wait_range(&piece->call, err) && take_piece(reader, &piece->call, &range, err);
     adls_call_done(&piece->call);
     piece->sent = false;
     piece->len = taken ? range.got : 0;
@@ -296,7 +310,8 @@ static bool fetch_into(struct adls_reader *reader, void *room, size_t size, size
     init_get(&call, reader->lake, reader->path, reader->next, size, reader->etag);
     call.request.sink = room;
     call.request.sink_size = size;
-    TRY(adls_call_run(&call, err));
+    TRY(adls_call_send(&call, err));
+    TRY(wait_range(&call, err));
     TRY(take_piece(reader, &call, &range, err));
     reader->next += range.got;
     *ret_got = range.got;

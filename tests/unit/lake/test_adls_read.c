@@ -146,6 +146,23 @@ static void input_when_asked_in_large_blocks_then_nothing_is_copied_twice(void *
     free(bytes);
 }
 
+/* Of what stands on the way and does not know ranges; LIMIT would be said of the file, and freeze its entity. */
+static void read_range_when_the_answer_is_longer_than_the_range_then_transient(void **state)
+{
+    struct adls_server *server = *state;
+    struct lf_error err = {0};
+    char bytes[8];
+    size_t got = 0;
+    struct lake *lake = bench_open(server, (struct adls_options){0});
+    must(lake_text_put(lake, FILE_NAME, "longer than that", &err), &err);
+    adls_server_fault(server, "dfs.read", 1, "{\"action\":\"status\",\"status\":200}");
+    assert_false(lake->ops->read_range(lake, FILE_NAME, 0, bytes, sizeof bytes, &got, &err));
+    assert_int_equal(err.kind, LF_TRANSIENT);
+    assert_non_null(strstr(err.msg, "not the range that was asked for"));
+    assert_non_null(strstr(err.msg, FILE_NAME));
+    lake_close(&lake);
+}
+
 static void input_when_the_file_is_replaced_then_transient_never_a_mixture(void **state)
 {
     struct adls_server *server = *state;
@@ -278,6 +295,7 @@ int main(void)
         TEST(input_when_the_piece_ahead_fails_then_its_turn_tells_and_it_can_be_read_again),
         TEST(input_when_there_is_no_memory_then_it_still_reads),
         TEST(input_when_asked_in_large_blocks_then_nothing_is_copied_twice),
+        TEST(read_range_when_the_answer_is_longer_than_the_range_then_transient),
         TEST(input_when_the_file_is_replaced_then_transient_never_a_mixture),
         TEST(input_when_the_file_is_empty_or_missing_then_said),
         TEST(document_when_small_then_one_request),
