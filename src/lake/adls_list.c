@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PAGE_ENTRIES "5000"
-#define PAGE_BYTES_MAX ((size_t)32 << 20) /* 5,000 names of 1,024 bytes, escaped */
+#define PAGE_ENTRIES "1000" /* of the 5,000 that there may be: no ledger knows of a page, and each link may have one */
+#define PAGE_BYTES_MAX ((size_t)8 << 20) /* so many names of 1,024 characters, escaped */
 #define ENTRY_BYTES_MAX ((size_t)64 << 10)
 
 /* ---- a page ---- */
