@@ -43,7 +43,7 @@ void history_advance(struct history *history, const struct model *from, const st
 enum committer_state {
     COMMITTER_NEW, /* recover first */
     COMMITTER_READY,
-    COMMITTER_IN_DOUBT, /* a commit was cancelled while its outcome was unknown: recover first */
+    COMMITTER_IN_DOUBT, /* a commit was given up while its outcome was unknown: recover first */
     COMMITTER_FENCED
 };
 

@@ -86,10 +86,27 @@ static void begin_doubt(struct committer *committer, const struct model *next, c
     *doubt = true;
 }
 
-static bool give_up(struct committer *committer, const struct model *next, struct lf_error *err)
+/* Nothing is built on the old head before it was read again. */
+static void stay_in_doubt(struct committer *committer, const struct model *next)
 {
     path_set_insert(&committer->doubted, next->commit_id);
     committer->state = COMMITTER_IN_DOUBT;
+}
+
+/* UNSUPPORTED may be said of a write that was done without its condition. */
+static bool refused(struct committer *committer, const struct model *next, const struct lf_error *failure,
+                    struct lf_error *err)
+{
+    if (failure->kind == LF_UNSUPPORTED) {
+        stay_in_doubt(committer, next);
+    }
+    *err = *failure;
+    return false;
+}
+
+static bool give_up(struct committer *committer, const struct model *next, struct lf_error *err)
+{
+    stay_in_doubt(committer, next);
     return lf_error_set(err, LF_CANCELLED, 0,
                         "stopped while the outcome of commit %llu was unknown; the next start finds out",
                         (unsigned long long)next->commit);
@@ -113,8 +130,7 @@ bool replace_model(struct committer *committer, const struct model *next, const 
         }
 #endif
         if (!doubt && is_refusal(failure.kind)) {
-            *err = failure;
-            return false;
+            return refused(committer, next, &failure, err);
         }
         if (failure.kind == LF_FENCED) { /* what may have been sent before counts for whoever has the lock now */
             *err = failure;

@@ -11,7 +11,8 @@
  * to one thread.
  *
  * Error kinds: NOT_FOUND; CONFLICT (a condition failed: certain, nothing was written); TRANSIENT (the outcome
- * of a write is unknown, or nothing was done); THROTTLED, AUTH, CONFIG, LIMIT, CANCELLED as everywhere.
+ * of a write is unknown, or nothing was done); UNSUPPORTED (what the lake needs is missing there; of a conditional write: it may
+ * have been done without its condition); THROTTLED, AUTH, CONFIG, LIMIT, CANCELLED as everywhere.
  */
 #ifndef LAKE_LAKE_H
 #define LAKE_LAKE_H

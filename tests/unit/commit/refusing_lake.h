@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A lake in front of another one that answers chosen calls with an error, without doing them.
+ * A lake in front of another one that answers chosen calls with an error, without doing them (or, of put_if_match, after it).
  */
 #ifndef TESTS_UNIT_COMMIT_REFUSING_LAKE_H
 #define TESTS_UNIT_COMMIT_REFUSING_LAKE_H
@@ -20,7 +20,8 @@ struct refusing_lake {
     enum lf_error_kind kind;
     unsigned times; /* left */
     unsigned refused;
-    int64_t retry_after_ms; /* part of every refusal */
+    int64_t retry_after_ms;  /* part of every refusal */
+    bool refuses_afterwards; /* put_if_match: what is refused was done */
 };
 
 static inline void refuse(struct refusing_lake *lake, const char *op, const char *part, enum lf_error_kind kind,
@@ -63,8 +64,10 @@ static inline bool refusing_put_if_match(struct lake *lake, const char *path, co
                                          const struct lake_content *content, char ret_etag[LAKE_ETAG_SIZE],
                                          struct lf_error *err)
 {
-    TRY(refusing_allows(lake, "put_if_match", path, err));
-    return refusing_inner(lake)->ops->put_if_match(refusing_inner(lake), path, etag, content, ret_etag, err);
+    const bool afterwards = ((struct refusing_lake *)lake)->refuses_afterwards;
+    TRY(afterwards || refusing_allows(lake, "put_if_match", path, err));
+    TRY(refusing_inner(lake)->ops->put_if_match(refusing_inner(lake), path, etag, content, ret_etag, err));
+    return !afterwards || refusing_allows(lake, "put_if_match", path, err);
 }
 
 static inline bool refusing_read_range(struct lake *lake, const char *path, uint64_t offset, void *ret, size_t len,

@@ -256,6 +256,25 @@ static void refused_when_nothing_is_in_doubt_then_an_error_but_in_doubt_repeated
     world_free(world);
 }
 
+/* A lake that ignores conditions has written all the same. Who goes on must not take its own commit for another writer's. */
+static void unsupported_when_the_lake_has_written_then_nothing_is_built_on_the_old_head(UNUSED void **state)
+{
+    struct world *world = world_new();
+    struct process process = process_start(world);
+    (void)commit_orders(&process);
+    struct lf_error err = {0};
+    process.lake->refuses_afterwards = true;
+    refuse(process.lake, "put_if_match", NULL, LF_UNSUPPORTED, 1);
+    assert_false(try_publish(&process, next_of(&process), true, &err));
+    assert_int_equal(err.kind, LF_UNSUPPORTED);
+    assert_false(try_publish(&process, next_of(&process), true, &err));
+    assert_int_equal(err.kind, LF_TRANSIENT);
+    assert_true(committer_recover(process.committer, &err));
+    assert_int_equal(committer_head(process.committer)->commit, 2);
+    process_close(&process);
+    world_free(world);
+}
+
 /* Who has lost the lock to another writes nothing more, and waits for nothing either. */
 static void refused_when_another_has_the_lock_then_fenced_at_once(UNUSED void **state)
 {
@@ -365,6 +384,7 @@ int main(void)
         cmocka_unit_test(rule_4_when_stopped_in_doubt_then_cancelled_and_nothing_is_built_on_that_head),
         cmocka_unit_test(rule_4_when_the_lake_is_stopped_then_cancelled_at_once),
         cmocka_unit_test(read_back_when_it_fails_too_then_repeated),
+        cmocka_unit_test(unsupported_when_the_lake_has_written_then_nothing_is_built_on_the_old_head),
         cmocka_unit_test(refused_when_another_has_the_lock_then_fenced_at_once),
         cmocka_unit_test(refused_when_nothing_is_in_doubt_then_an_error_but_in_doubt_repeated),
         cmocka_unit_test(conflict_when_the_same_bytes_were_written_back_by_hand_then_fenced_and_says_so),
