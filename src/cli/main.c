@@ -16,12 +16,12 @@ static bool is_any(const char *text, const char *a, const char *b, const char *c
 static int fail_verb(const char *given)
 {
     char shown[VALUE_SHOWN_SIZE];
-    const struct cli_verb *nearest = cli_nearest_verb(given);
+    const char *nearest = cli_nearest_verb(given);
     value_shown(given, shown);
     if (given[0] == '-') {
         command_say("%s stands before the verb; write lakefeed VERB [options], such as lakefeed run %s", shown, shown);
     } else if (nearest != NULL) {
-        command_say("there is no verb %s; did you mean lakefeed %s?", shown, nearest->name);
+        command_say("there is no verb %s; did you mean lakefeed %s?", shown, nearest);
     } else {
         command_say("there is no verb %s; lakefeed help lists them", shown);
     }

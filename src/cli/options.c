@@ -79,7 +79,7 @@ static void say_unknown_option(const struct cli_verb *verb, const char *given)
     CLEANUP(buf_done) struct buf names = {0};
     CLEANUP(text_free) char *name = name_of(given);
     const struct cli_option *elsewhere = cli_find_option(name);
-    const struct cli_option *nearest = cli_nearest_option(verb, name);
+    const char *nearest = cli_nearest_option(verb, name);
     value_shown(name, shown);
     if (append_beginnings(&names, verb, name) > 1) {
         command_say("--%s could be any of %s", shown, buf_text(&names));
@@ -90,7 +90,7 @@ static void say_unknown_option(const struct cli_verb *verb, const char *given)
         append_takers(&names, elsewhere);
         command_say("%s takes no option --%s; these verbs do: %s", verb->name, name, buf_text(&names));
     } else if (nearest != NULL) {
-        command_say("%s has no option --%s; did you mean --%s?", verb->name, shown, nearest->name);
+        command_say("%s has no option --%s; did you mean --%s?", verb->name, shown, nearest);
     } else {
         command_say("%s has no option --%s", verb->name, shown);
     }

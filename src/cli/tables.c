@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/tables.h"
 
-#include "config/value.h"
+#include "base/nearest.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -58,30 +58,22 @@ const struct cli_verb *cli_find_verb(const char *name)
     return NULL;
 }
 
-const struct cli_verb *cli_nearest_verb(const char *name)
+const char *cli_nearest_verb(const char *name)
 {
-    const struct cli_verb *nearest = NULL;
-    size_t best = strlen(name) / 3 + 2; /* one edit in three characters is a slip, more is another word */
+    struct nearest nearest = nearest_to(name);
     for (const struct cli_verb *verb = cli_verbs; verb->name != NULL; verb++) {
-        size_t distance = value_distance(verb->name, name);
-        if (distance < best) {
-            best = distance;
-            nearest = verb;
-        }
+        nearest_offer(&nearest, verb->name);
     }
-    return nearest;
+    return nearest.name;
 }
 
-const struct cli_option *cli_nearest_option(const struct cli_verb *verb, const char *name)
+const char *cli_nearest_option(const struct cli_verb *verb, const char *name)
 {
-    const struct cli_option *nearest = NULL;
-    size_t best = strlen(name) / 3 + 2;
+    struct nearest nearest = nearest_to(name);
     for (const struct cli_option *option = cli_options; option->name != NULL; option++) {
-        size_t distance = cli_takes(verb, option) ? value_distance(option->name, name) : SIZE_MAX;
-        if (distance < best) {
-            best = distance;
-            nearest = option;
+        if (cli_takes(verb, option)) {
+            nearest_offer(&nearest, option->name);
         }
     }
-    return nearest;
+    return nearest.name;
 }

@@ -24,8 +24,8 @@ char cli_letter(const struct cli_option *option);           /* of its short form
 bool cli_takes(const struct cli_verb *verb, const struct cli_option *option);
 const struct cli_verb *cli_find_verb(const char *name); /* NULL: there is none */
 /* What was probably meant; NULL: nothing is near. */
-const struct cli_verb *cli_nearest_verb(const char *name);
-const struct cli_option *cli_nearest_option(const struct cli_verb *verb, const char *name);
+const char *cli_nearest_verb(const char *name);
+const char *cli_nearest_option(const struct cli_verb *verb, const char *name);
 
 #define CLI_PURPOSE \
     "lakefeed keeps a complete, consistent copy of a database's tables as CSV in a lake, described by model.json."

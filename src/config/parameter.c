@@ -2,6 +2,7 @@
 #include "config/parameter.h"
 
 #include "base/macros.h"
+#include "base/nearest.h"
 #include "config/secret.h"
 #include "config/settings.h"
 #include "config/value.h"
@@ -104,19 +105,15 @@ bool parameters_read(const struct node *map, struct lf_error *err)
 
 static bool fail_unknown(const struct config *config, const char *name, struct lf_error *err)
 {
-    const char *nearest = NULL;
-    size_t best = strlen(name) / 3 + 2;
+    struct nearest nearest = nearest_to(name);
     for (size_t i = 0; i < config->nparameters; i++) {
-        const size_t distance = value_distance(config->parameters[i].name, name);
-        if (distance < best) {
-            best = distance;
-            nearest = config->parameters[i].name;
-        }
+        nearest_offer(&nearest, config->parameters[i].name);
     }
+    const bool known = nearest.name != NULL;
     return lf_error_set(err, LF_CONFIG, 0,
                         "the parameter ${%s} stands neither in \"parameters\" nor in the environment%s%s%s", name,
-                        nearest != NULL ? "; did you mean ${" : "; set it in one of them, or write $${ for a plain ${",
-                        nearest != NULL ? nearest : "", nearest != NULL ? "}?" : "");
+                        known ? "; did you mean ${" : "; set it in one of them, or write $${ for a plain ${",
+                        known ? nearest.name : "", known ? "}?" : "");
 }
 
 /* A text under way. */

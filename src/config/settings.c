@@ -3,6 +3,7 @@
 
 #include "base/buf.h"
 #include "base/macros.h"
+#include "base/nearest.h"
 #include "config/config.h"
 #include "config/value.h"
 
@@ -61,19 +62,15 @@ const struct setting *settings_find(enum setting_section section, const char *na
     return NULL;
 }
 
-/* One edit in three characters is a slip, more is another word. */
 static const char *find_nearest(enum setting_section section, const char *name)
 {
-    const char *nearest = NULL;
-    size_t best = strlen(name) / 3 + 2;
+    struct nearest nearest = nearest_to(name);
     for (const struct setting *setting = settings_table; setting->name != NULL; setting++) {
-        size_t distance = setting->section == section ? value_distance(setting->name, name) : SIZE_MAX;
-        if (distance < best) {
-            best = distance;
-            nearest = setting->name;
+        if (setting->section == section) {
+            nearest_offer(&nearest, setting->name);
         }
     }
-    return nearest;
+    return nearest.name;
 }
 
 static void print_names(enum setting_section section, struct buf *out)

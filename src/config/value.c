@@ -2,7 +2,6 @@
 #include "config/value.h"
 
 #include "base/macros.h"
-#include "base/nearest.h"
 #include "base/utf8.h"
 #include "config/config.h"
 
@@ -29,11 +28,6 @@ const char *value_shown(const char *text, char ret_text[VALUE_SHOWN_SIZE])
     }
     ret_text[n] = '\0';
     return ret_text;
-}
-
-size_t value_distance(const char *a, const char *b)
-{
-    return text_distance(a, b);
 }
 
 struct unit {

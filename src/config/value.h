@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Texts as they are shown in messages, and likeness of names.
+ * Texts and amounts as they are shown in messages.
  */
 #ifndef CONFIG_VALUE_H
 #define CONFIG_VALUE_H
@@ -15,10 +15,6 @@
 
 /* At most VALUE_SHOWN_MAX bytes, whole characters, "…" when cut, '?' for control characters. Returns ret_text. */
 const char *value_shown(const char *text, char ret_text[VALUE_SHOWN_SIZE]);
-
-/* Edits (insert, delete, replace, swap of neighbours) that make one text of the other; both at most VALUE_SHOWN_MAX bytes,
- * otherwise SIZE_MAX. */
-size_t value_distance(const char *a, const char *b);
 
 /* As config_parse_duration and config_parse_bytes read it, in the largest unit that leaves no rest. */
 void value_print_duration(uint64_t ms, struct buf *out);

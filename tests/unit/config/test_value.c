@@ -114,31 +114,6 @@ static void shown_when_long_then_cut_between_characters(UNUSED void **state)
     assert_string_equal(shown + VALUE_SHOWN_MAX - 1, "…");
 }
 
-static void distance_of_texts_then_the_number_of_edits(UNUSED void **state)
-{
-    static const struct {
-        const char *a, *b;
-        size_t distance;
-    } cases[] = {{"", "", 0},         {"abc", "abc", 0}, {"", "abc", 3},           {"abc", "", 3},
-                 {"lkae", "lake", 1}, {"kit", "sit", 1}, {"kitten", "sitting", 3}, {"intervall", "interval", 1},
-                 {"ca", "abc", 3}};
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        assert_int_equal(value_distance(cases[i].a, cases[i].b), cases[i].distance);
-        assert_int_equal(value_distance(cases[i].b, cases[i].a), cases[i].distance);
-    }
-}
-
-static void distance_when_a_text_is_too_long_then_the_greatest(UNUSED void **state)
-{
-    char text[VALUE_SHOWN_MAX + 2];
-    memset(text, 'x', sizeof text);
-    text[VALUE_SHOWN_MAX + 1] = '\0';
-    assert_true(value_distance(text, "x") == SIZE_MAX);
-    assert_true(value_distance("x", text) == SIZE_MAX);
-    text[VALUE_SHOWN_MAX] = '\0';
-    assert_int_equal(value_distance(text, "x"), VALUE_SHOWN_MAX - 1);
-}
-
 static void print_of_amounts_then_the_largest_unit_that_leaves_no_rest(UNUSED void **state)
 {
     static const struct {
@@ -179,8 +154,6 @@ int main(void)
         cmocka_unit_test(shown_when_short_then_the_same),
         cmocka_unit_test(shown_when_control_characters_or_no_utf8_then_question_marks),
         cmocka_unit_test(shown_when_long_then_cut_between_characters),
-        cmocka_unit_test(distance_of_texts_then_the_number_of_edits),
-        cmocka_unit_test(distance_when_a_text_is_too_long_then_the_greatest),
         cmocka_unit_test(print_of_amounts_then_the_largest_unit_that_leaves_no_rest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
