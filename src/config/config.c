@@ -4,7 +4,7 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/macros.h"
-#include "config/secret.h"
+#include "base/secret.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -34,7 +34,7 @@ static void options_done(struct config_link *link)
 {
     for (size_t i = 0; i < link->nconnector_options; i++) {
         char *text = (char *)link->connector_options[i].text;
-        secret_free(&text);
+        secret_text_free(&text);
         free((char *)link->connector_options[i].name);
         text_free(&link->references[i].text);
     }
@@ -44,10 +44,10 @@ static void options_done(struct config_link *link)
 
 static void auth_done(struct config_auth *auth)
 {
-    secret_free(&auth->account_key);
-    secret_free(&auth->sas);
-    secret_free(&auth->client_secret);
-    secret_free(&auth->certificate_password);
+    secret_text_free(&auth->account_key);
+    secret_text_free(&auth->sas);
+    secret_text_free(&auth->client_secret);
+    secret_text_free(&auth->certificate_password);
     text_free(&auth->kind);
     text_free(&auth->tenant_id);
     text_free(&auth->client_id);
@@ -70,8 +70,8 @@ static void link_done(struct config_link *link)
     options_done(link);
     text_free(&link->name);
     text_free(&link->connector);
-    secret_free(&link->source_url);
-    secret_free(&link->lake_url);
+    secret_text_free(&link->source_url);
+    secret_text_free(&link->lake_url);
     text_free(&link->public_location);
     auth_done(&link->auth);
     text_free(&link->endpoint);
@@ -80,7 +80,7 @@ static void link_done(struct config_link *link)
     text_free(&link->on_bad_text);
     text_free(&link->on_bad_row);
     text_free(&link->on_lost_file);
-    secret_free(&link->mask_key);
+    secret_text_free(&link->mask_key);
 }
 
 static void parameters_done(struct config *config)
@@ -115,7 +115,7 @@ void config_free(struct config **ref)
     free(config->links);
     parameters_done(config);
     text_free(&config->ca_file);
-    secret_free(&config->proxy);
+    secret_text_free(&config->proxy);
     text_free(&config->name);
     text_free(&config->text);
     free(config);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/buf.h"
 #include "base/macros.h"
+#include "base/secret.h"
 #include "config/config.h"
 #include "config/option.h"
 #include "config/print.h"
@@ -58,10 +59,10 @@ static char *shown_value(const struct config *config, const struct setting *sett
 static void compare_value(const struct comparison *comparison, const struct setting *setting, const void *old,
                           const void *new, const char *prefix)
 {
-    CLEANUP(secret_free) char *old_text = value_of(setting, old);
-    CLEANUP(secret_free) char *new_text = value_of(setting, new);
-    CLEANUP(secret_free) char *old_shown = shown_value(comparison->old, setting, old);
-    CLEANUP(secret_free) char *new_shown = shown_value(comparison->new, setting, new);
+    CLEANUP(secret_text_free) char *old_text = value_of(setting, old);
+    CLEANUP(secret_text_free) char *new_text = value_of(setting, new);
+    CLEANUP(secret_text_free) char *old_shown = shown_value(comparison->old, setting, old);
+    CLEANUP(secret_text_free) char *new_shown = shown_value(comparison->new, setting, new);
     const bool equal = comparison->by_reference ? same(old_shown, new_shown) : same(old_text, new_text);
     if (equal) {
         return;

@@ -3,6 +3,7 @@
 
 #include "base/macros.h"
 #include "base/nearest.h"
+#include "base/secret.h"
 #include "config/secret.h"
 #include "config/settings.h"
 #include "config/value.h"
@@ -23,7 +24,7 @@ static bool is_name(const char *name)
 
 void resolved_done(struct resolved *resolved)
 {
-    secret_free(&resolved->text);
+    secret_text_free(&resolved->text);
     text_free(&resolved->written);
 }
 
@@ -126,7 +127,7 @@ struct filling {
 
 static bool add_secret(struct filling *filling, enum config_origin origin, const char *where, struct lf_error *err)
 {
-    CLEANUP(secret_free) char *text = NULL;
+    CLEANUP(secret_text_free) char *text = NULL;
     filling->resolved->secret = true;
     if (filling->reading->how->without_secrets) {
         filling->unknown = true;
@@ -202,10 +203,7 @@ static bool fill(struct filling *filling, const char *text, struct lf_error *err
 
 static void filling_done(struct filling *filling)
 {
-    if (filling->text.ptr != NULL) {
-        explicit_bzero(filling->text.ptr, filling->text.len);
-    }
-    buf_done(&filling->text);
+    secret_buf_done(&filling->text);
 }
 
 bool parameters_resolve(const struct reading *reading, const char *text, struct resolved *ret, struct lf_error *err)

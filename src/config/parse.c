@@ -4,12 +4,12 @@
  */
 #include "base/buf.h"
 #include "base/macros.h"
+#include "base/secret.h"
 #include "config/node.h"
 #include "config/option.h"
 #include "config/parameter.h"
 #include "config/print.h"
 #include "config/rules.h"
-#include "config/secret.h"
 #include "config/settings.h"
 
 #include <stdlib.h>
@@ -82,7 +82,7 @@ static bool set_text(const struct node *node, const struct setting *setting, voi
 /* Without the place. */
 static bool set_secret(const struct node *node, const struct setting *setting, void *target, struct lf_error *err)
 {
-    CLEANUP(secret_free) char *text = NULL;
+    CLEANUP(secret_text_free) char *text = NULL;
     struct config_reference reference = {0};
     TRY(option_read_secret(node, &text, &reference, err));
     settings_put_text(setting, text, target);

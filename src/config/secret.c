@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/macros.h"
+#include "base/secret.h"
 #include "config/value.h"
 
 #include <errno.h>
@@ -94,18 +95,10 @@ static bool read_file(const char *path, struct buf *out, struct lf_error *err)
            lf_error_set(err, LF_CONFIG, 0, "%s is larger than the limit of %zu bytes", path, SECRET_MAX_BYTES);
 }
 
-static void wipe(struct buf *buf)
-{
-    if (buf->ptr != NULL) {
-        explicit_bzero(buf->ptr, buf->len);
-    }
-    buf_done(buf);
-}
-
 /* The last line end is the editor's. */
 static bool read_secret_file(const char *path, char **ret_text, struct lf_error *err)
 {
-    CLEANUP(wipe) struct buf text = {0};
+    CLEANUP(secret_buf_done) struct buf text = {0};
     TRY(read_file(path, &text, err));
     size_t len = text.len;
     len -= len > 0 && text.ptr[len - 1] == '\n';
@@ -141,12 +134,4 @@ enum config_origin secret_origin(const char *member)
 const char *secret_member(enum config_origin origin)
 {
     return origin == CONFIG_FILE ? "file" : "env";
-}
-
-void secret_free(char **text)
-{
-    if (*text != NULL) {
-        explicit_bzero(*text, strlen(*text));
-    }
-    text_free(text);
 }

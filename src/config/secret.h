@@ -13,7 +13,5 @@ bool secret_read(enum config_origin origin, const char *where, char **ret_text, 
 /* The member of such an object. CONFIG_PLAIN: there is none. */
 enum config_origin secret_origin(const char *member);
 const char *secret_member(enum config_origin origin);
-/* Overwrites the text before it is given back. */
-void secret_free(char **text);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "base/crypto.h"
 #include "base/macros.h"
+#include "base/secret.h"
 #include "config/settings.h"
 #include "lake/adls.h"
 #include "lake/local.h"
@@ -90,13 +91,9 @@ static bool is_listed(const char *words, const char *word)
 /* A secret that was not read is given all the same. */
 static bool is_given(const struct setting *setting, const struct config_link *settings)
 {
-    CLEANUP(buf_done) struct buf text = {0};
+    CLEANUP(secret_buf_done) struct buf text = {0};
     const bool any = setting->type != SETTING_OBJECT && settings_get_text(setting, settings, &text);
-    const bool given = any && (setting->fallback[0] == '\0' || strcmp(buf_text(&text), setting->fallback) != 0);
-    if (text.ptr != NULL) {
-        explicit_bzero(text.ptr, text.len);
-    }
-    return given;
+    return any && (setting->fallback[0] == '\0' || strcmp(buf_text(&text), setting->fallback) != 0);
 }
 
 static bool check_use(const struct config_link *settings, const struct setting *setting, const char *kinds,

@@ -163,15 +163,6 @@ static void file_when_it_is_a_pipe_then_refused_without_waiting(UNUSED void **st
     assert_string_equal(err.msg, message);
 }
 
-static void free_then_the_text_is_gone_before_its_memory_is_given_back(UNUSED void **state)
-{
-    char *text = NULL;
-    secret_free(&text);
-    text = text_copy("hush");
-    secret_free(&text);
-    assert_null(text);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -180,7 +171,6 @@ int main(void)
         cmocka_unit_test(file_when_an_access_list_opens_it_to_us_alone_then_taken_and_to_others_refused),
         cmocka_unit_test(file_when_it_belongs_to_another_user_then_refused),
         cmocka_unit_test(file_when_it_is_a_pipe_then_refused_without_waiting),
-        cmocka_unit_test(free_then_the_text_is_gone_before_its_memory_is_given_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
