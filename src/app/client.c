@@ -7,8 +7,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#define HOST_CONNECTIONS 16
-
 struct app_client {
     struct lake_services services;
     char *state_dir, *ca_file, *proxy;
@@ -20,11 +18,7 @@ struct app_client {
 static bool get_http(void *context, struct http **ret_http, struct lf_error *err)
 {
     struct app_client *client = context;
-    const struct http_options options = {.user_agent = "lakefeed/" LAKEFEED_VERSION,
-                                         .ca_file = client->ca_file,
-                                         .proxy = client->proxy,
-                                         .host_connections = HOST_CONNECTIONS,
-                                         .log = client->log};
+    const struct http_options options = {.ca_file = client->ca_file, .proxy = client->proxy, .log = client->log};
     pthread_mutex_lock(&client->mutex);
     bool good = client->http != NULL || http_new(&options, &client->http, err);
     *ret_http = client->http;

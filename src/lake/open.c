@@ -198,9 +198,10 @@ static enum adls_publish publish_of(const char *word)
 #undef PUBLISH_WORD
     };
     size_t i = 0;
-    while (i + 1 < ARRAY_LEN(words) && strcmp(words[i], word) != 0) {
+    while (i < ARRAY_LEN(words) && strcmp(words[i], word) != 0) {
         i++;
     }
+    assert(i < ARRAY_LEN(words)); /* the choices of the settings, which a test compares */
     return (enum adls_publish)i;
 }
 

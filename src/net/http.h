@@ -47,7 +47,6 @@ struct http_ticket;
 struct http_headers; /* an ordered list of names and values; owns its texts */
 
 struct http_options {
-    const char *user_agent;  /* NULL: lakefeed/<version> */
     const char *ca_file;     /* PEM; NULL: the system's */
     const char *proxy;       /* NULL: by the environment (https_proxy …); no_proxy counts for both */
     size_t host_connections; /* used at once for each host; 0: 16 */

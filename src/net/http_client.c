@@ -386,7 +386,6 @@ bool http_new(const struct http_options *options, struct http **ret_http, struct
     TRY(check_proxy(options->proxy, err));
     CLEANUP(http_free) struct http *http = mem_new(1, sizeof *http);
     (void)pthread_mutex_init(&http->mutex, NULL);
-    http->user_agent = text_copy(options->user_agent != NULL ? options->user_agent : "lakefeed/" LAKEFEED_VERSION);
     http->ca_file = text_copy(options->ca_file);
     http->proxy = text_copy(options->proxy);
     http->host_connections = options->host_connections > 0 ? options->host_connections : HOST_CONNECTIONS;
@@ -441,7 +440,6 @@ void http_free(struct http **http)
     loop_free(&client->loop);
     free_hosts(client);
     (void)pthread_mutex_destroy(&client->mutex);
-    text_free(&client->user_agent);
     text_free(&client->ca_file);
     text_free(&client->proxy);
     free(client);

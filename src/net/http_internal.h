@@ -77,7 +77,7 @@ struct http_host {
 };
 
 struct http {
-    char *user_agent, *ca_file, *proxy;
+    char *ca_file, *proxy;
     size_t host_connections;
     struct log *log;
     struct loop *loop;

@@ -57,7 +57,7 @@ static void make_headers(struct http_ticket *ticket)
         http_headers_add(ticket->headers, name, value);
     }
     if (http_headers_get(ticket->headers, "User-Agent") == NULL) {
-        http_headers_add(ticket->headers, "User-Agent", ticket->http->user_agent);
+        http_headers_add(ticket->headers, "User-Agent", "lakefeed/" LAKEFEED_VERSION);
     }
     if (refused != NULL) {
         http_headers_set(ticket->headers, REFUSED, refused);
