@@ -72,16 +72,6 @@ static void on_finding(void *context, const char *severity, const char *what, co
     tell(doctor, severity, what, cure);
 }
 
-static bool is_configured(const struct config_link *settings, const char *table)
-{
-    for (size_t i = 0; i < settings->nentities; i++) {
-        if (strcmp(settings->entities[i].table, table) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 struct tables {
     struct doctor *doctor;
     uint64_t taken, configured;
@@ -91,7 +81,7 @@ static bool on_table(void *context, const struct lf_table *table, UNUSED struct 
 {
     struct tables *tables = context;
     struct doctor *doctor = tables->doctor;
-    bool configured = is_configured(doctor->settings, table->name);
+    bool configured = config_find_entity(doctor->settings, table->name) != NULL;
     tables->configured += configured;
     if (doctor->settings->nentities > 0 && !configured) {
         return true;

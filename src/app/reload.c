@@ -63,16 +63,6 @@ static bool concerns(const struct config_differences *differences, const char *n
 
 /* ---- putting it in force ---- */
 
-static const struct config_link *find_settings(const struct config *config, const char *name)
-{
-    for (size_t i = 0; i < config->nlinks; i++) {
-        if (strcmp(config->links[i].name, name) == 0) {
-            return &config->links[i];
-        }
-    }
-    return NULL;
-}
-
 /* A link at rest is tried again whatever changed. */
 static void replace(struct daemon *daemon, struct runner *runner, const struct config_link *settings, bool differs)
 {
@@ -98,7 +88,7 @@ static void put_in_force(struct daemon *daemon, struct config *config, const str
     daemon->reloaded = true;
     for (size_t i = 0; i < daemon->nmembers; i++) {
         struct member *member = &daemon->members[i];
-        if (!member->leaving && find_settings(config, runner_name(member->runner)) == NULL) {
+        if (!member->leaving && config_find_link(config, runner_name(member->runner)) == NULL) {
             leave(daemon, member);
         }
     }

@@ -77,16 +77,6 @@ static void names_done(struct names *names)
     arena_done(&names->arena);
 }
 
-static bool is_wanted(const struct config_link *settings, const char *table)
-{
-    for (size_t i = 0; i < settings->nentities; i++) {
-        if (strcmp(settings->entities[i].table, table) == 0) {
-            return true;
-        }
-    }
-    return settings->entities == NULL;
-}
-
 /* Only whole reasons: one may be a statement to be run. */
 static void note_refused(struct names *names, const struct lf_table *table)
 {
@@ -100,7 +90,7 @@ static void note_refused(struct names *names, const struct lf_table *table)
 static bool visit(void *context, const struct lf_table *table, struct lf_error *err)
 {
     struct names *names = context;
-    if (!is_wanted(names->settings, table->name)) {
+    if (names->settings->nentities > 0 && config_find_entity(names->settings, table->name) == NULL) {
         return true;
     }
     if (table->refusal != NULL) {

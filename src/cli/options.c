@@ -226,16 +226,13 @@ void cli_open_catalog(struct cli *cli, bool read_only)
 bool cli_choose_link(const struct cli *cli, const struct config_link **ret_link, struct lf_error *err)
 {
     const struct config *config = cli->config;
-    for (size_t i = 0; i < config->nlinks; i++) {
-        if (cli->link == NULL ? config->nlinks == 1 : strcmp(config->links[i].name, cli->link) == 0) {
-            *ret_link = &config->links[i];
-            return true;
-        }
+    if (cli->link == NULL) {
+        *ret_link = &config->links[0];
+        return config->nlinks == 1 ||
+               lf_error_set(err, LF_CONFIG, 0, "the configuration has several links: give --link NAME");
     }
-    return lf_error_set(err, LF_CONFIG, 0,
-                        cli->link == NULL ? "the configuration has several links: give --link NAME%s"
-                                          : "the configuration has no link %s",
-                        cli->link == NULL ? "" : cli->link);
+    *ret_link = config_find_link(config, cli->link);
+    return *ret_link != NULL || lf_error_set(err, LF_CONFIG, 0, "the configuration has no link %s", cli->link);
 }
 
 int cli_fail(const struct lf_error *err)

@@ -7,6 +7,7 @@
 #include "base/secret.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 static void entity_done(struct config_entity *entity)
@@ -119,6 +120,26 @@ void config_free(struct config **ref)
     text_free(&config->name);
     text_free(&config->text);
     free(config);
+}
+
+const struct config_link *config_find_link(const struct config *config, const char *name)
+{
+    for (size_t i = 0; i < config->nlinks; i++) {
+        if (strcmp(config->links[i].name, name) == 0) {
+            return &config->links[i];
+        }
+    }
+    return NULL;
+}
+
+const struct config_entity *config_find_entity(const struct config_link *link, const char *table)
+{
+    for (size_t i = 0; i < link->nentities; i++) {
+        if (strcmp(link->entities[i].table, table) == 0) {
+            return &link->entities[i];
+        }
+    }
+    return NULL;
 }
 
 bool config_load_with(const char *path, const struct config_reading *how, struct config **ret_config,

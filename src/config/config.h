@@ -177,6 +177,10 @@ bool config_from_flags(const struct config_flags *flags, struct config **ret_con
 struct config *config_ref(struct config *config);
 void config_free(struct config **config); /* for CLEANUP */
 
+/* By their names; NULL: there is none. */
+const struct config_link *config_find_link(const struct config *config, const char *name);
+const struct config_entity *config_find_entity(const struct config_link *link, const char *table);
+
 /* After the source has refused a password: the same document read again, with this link alone and its secrets as they are now.
  * Other links cannot make it fail. CONFIG: a secret cannot be read any more, or there is no such link. */
 bool config_reload_secrets(struct config *config, const char *link, struct config **ret_config,

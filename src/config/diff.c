@@ -152,16 +152,6 @@ static void compare_options(const struct comparison *comparison, const struct co
 
 /* ---- entities ---- */
 
-static const struct config_entity *find_entity(const struct config_link *link, const char *table)
-{
-    for (size_t i = 0; i < link->nentities; i++) {
-        if (strcmp(link->entities[i].table, table) == 0) {
-            return &link->entities[i];
-        }
-    }
-    return NULL;
-}
-
 static bool excludes(const struct config_entity *entity, const char *column)
 {
     for (size_t i = 0; i < entity->nexclude; i++) {
@@ -245,7 +235,7 @@ static void compare_entities(const struct comparison *comparison, const struct c
         return;
     }
     for (size_t i = 0; i < old->nentities; i++) {
-        const struct config_entity *other = find_entity(new, old->entities[i].table);
+        const struct config_entity *other = config_find_entity(new, old->entities[i].table);
         if (other != NULL) {
             compare_entity(comparison, &old->entities[i], other, prefix);
         } else {
@@ -254,7 +244,7 @@ static void compare_entities(const struct comparison *comparison, const struct c
         }
     }
     for (size_t i = 0; i < new->nentities; i++) {
-        if (find_entity(old, new->entities[i].table) == NULL) {
+        if (config_find_entity(old, new->entities[i].table) == NULL) {
             char *table = shown_table((struct side){comparison->new, &new->entities[i]});
             (void)add(comparison, text_printf("%sentities[%s]", prefix, table), NULL, table, change);
         }
@@ -262,16 +252,6 @@ static void compare_entities(const struct comparison *comparison, const struct c
 }
 
 /* ---- links ---- */
-
-static const struct config_link *find_link(const struct config *config, const char *name)
-{
-    for (size_t i = 0; i < config->nlinks; i++) {
-        if (strcmp(config->links[i].name, name) == 0) {
-            return &config->links[i];
-        }
-    }
-    return NULL;
-}
 
 static char *link_in_words(const struct config *config, const struct config_link *link)
 {
@@ -294,7 +274,7 @@ static void compare_links(const struct comparison *comparison)
     const struct config *old = comparison->old;
     const struct config *new = comparison->new;
     for (size_t i = 0; i < old->nlinks; i++) {
-        const struct config_link *other = find_link(new, old->links[i].name);
+        const struct config_link *other = config_find_link(new, old->links[i].name);
         if (other != NULL) {
             compare_link(comparison, &old->links[i], other);
         } else {
@@ -303,7 +283,7 @@ static void compare_links(const struct comparison *comparison)
         }
     }
     for (size_t i = 0; i < new->nlinks; i++) {
-        if (find_link(old, new->links[i].name) == NULL) {
+        if (config_find_link(old, new->links[i].name) == NULL) {
             (void)add(comparison, text_printf("links[%s]", new->links[i].name), NULL,
                       link_in_words(new, &new->links[i]), settings_find(SECTION_ROOT, "links")->change);
         }

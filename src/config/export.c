@@ -180,16 +180,6 @@ static bool drop_unused_parameters(struct config *config, struct lf_error *err)
     return true;
 }
 
-static const struct config_link *find_link(const struct config *config, const char *name)
-{
-    for (size_t i = 0; i < config->nlinks; i++) {
-        if (strcmp(config->links[i].name, name) == 0) {
-            return &config->links[i];
-        }
-    }
-    return NULL;
-}
-
 static bool fail_no_link(const struct config *config, const char *name, struct lf_error *err)
 {
     CLEANUP(buf_done) struct buf names = {0};
@@ -215,7 +205,7 @@ bool config_export(const struct config *config, const char *const *links, size_t
 {
     CLEANUP(copy_done) struct copy copy = {0};
     for (size_t i = 0; i < n; i++) {
-        if (find_link(config, links[i]) == NULL) {
+        if (config_find_link(config, links[i]) == NULL) {
             return fail_no_link(config, links[i], err);
         }
     }
