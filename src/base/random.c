@@ -5,6 +5,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -99,4 +100,13 @@ void random_hex(const struct random_source *source, size_t len, char *ret_text)
         ret_text[2 * i + 1] = digits[byte & 15];
     }
     ret_text[2 * len] = '\0';
+}
+
+void random_make_guid(const struct random_source *source, char ret_text[RANDOM_GUID_SIZE])
+{
+    char hex[33];
+    random_hex(source, 16, hex);
+    hex[12] = '4';
+    hex[16] = "89ab"[(unsigned char)hex[16] & 3u];
+    (void)snprintf(ret_text, RANDOM_GUID_SIZE, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16, hex + 20);
 }

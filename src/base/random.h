@@ -26,4 +26,8 @@ struct random_source random_from_seeded(struct random_seeded *seeded);
 /* `len` random bytes as 2 * len hex digits and a NUL. */
 void random_hex(const struct random_source *source, size_t len, char *ret_text);
 
+#define RANDOM_GUID_SIZE 37
+/* Version 4 of RFC 9562, in small letters. */
+void random_make_guid(const struct random_source *source, char ret_text[RANDOM_GUID_SIZE]);
+
 #endif

@@ -109,20 +109,13 @@ static bool is_own_file(struct adls_writer *writer, const char *transaction, boo
     return true;
 }
 
-static void make_guid(struct adls_lake *lake, char ret_text[37])
-{
-    char hex[ADLS_ID_SIZE];
-    random_hex(&lake->random, (ADLS_ID_SIZE - 1) / 2, hex);
-    (void)snprintf(ret_text, 37, "%.8s-%.4s-4%.3s-a%.3s-%.12s", hex, hex + 8, hex + 13, hex + 17, hex + 20);
-}
-
 static bool create_file(struct adls_writer *writer, struct lf_error *err)
 {
     CLEANUP(adls_call_done) struct adls_call call = {0};
-    char transaction[37];
+    char transaction[RANDOM_GUID_SIZE];
     bool ours = false;
     TRY(adls_may_write(writer->lake, err));
-    make_guid(writer->lake, transaction);
+    random_make_guid(&writer->lake->random, transaction);
     adls_call_init(&call, writer->lake, ADLS_DFS, "create", HTTP_PUT, writer->path, "resource=file");
     adls_call_header(&call, "If-None-Match", "*");
     adls_call_header(&call, "x-ms-client-transaction-id", transaction);

@@ -3,6 +3,7 @@
 
 #include "base/crypto.h"
 #include "base/macros.h"
+#include "base/random.h"
 #include "base/secret.h"
 #include "config/settings.h"
 #include "lake/adls.h"
@@ -177,7 +178,8 @@ static bool fill_auth(const struct lake_open_options *options, const struct adls
 }
 
 /* A GUID of the instance and the link, so that a restart goes on with the lease that it left. */
-static bool make_lease_id(const struct lake_open_options *options, char ret_guid[37], struct lf_error *err)
+static bool make_lease_id(const struct lake_open_options *options, char ret_guid[RANDOM_GUID_SIZE],
+                          struct lf_error *err)
 {
     CLEANUP(text_free) char *instance = NULL;
     char hex[SHA256_HEX_SIZE];
@@ -186,7 +188,7 @@ static bool make_lease_id(const struct lake_open_options *options, char ret_guid
     sha256_of(text, strlen(text), hex);
     hex[12] = '8'; /* version 8 and the variant of RFC 9562: bits of our own */
     hex[16] = '8';
-    (void)snprintf(ret_guid, 37, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16, hex + 20);
+    (void)snprintf(ret_guid, RANDOM_GUID_SIZE, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16, hex + 20);
     return true;
 }
 
@@ -209,7 +211,7 @@ static bool azure_open(const struct lake_open_options *options, struct lake_open
 {
     CLEANUP(adls_place_done) struct adls_place place = {0};
     struct auth_options identity;
-    char lease_id[37];
+    char lease_id[RANDOM_GUID_SIZE];
     TRY(azure_check(options->settings, err));
     TRY(azure_place(options->settings, &place, err));
     TRY(make_lease_id(options, lease_id, err));

@@ -6,6 +6,7 @@
 #ifndef NET_HTTP_INTERNAL_H
 #define NET_HTTP_INTERNAL_H
 
+#include "base/random.h"
 #include "net/http.h"
 #include "net/http_pace.h"
 #include "net/http_retry.h"
@@ -43,7 +44,7 @@ struct http_transfer {
 
 enum http_place { HTTP_NOWHERE, HTTP_QUEUED, HTTP_RUNNING };
 
-#define HTTP_ID_GROUPS 18 /* xxxxxxxx-xxxx-4xxx */
+#define HTTP_ID_GROUPS 18 /* xxxxxxxx-xxxx-4xxx: what they have in common */
 
 struct http_ticket {
     struct http *http;
@@ -52,7 +53,7 @@ struct http_ticket {
     struct http_retry retry;
     struct http_headers *headers; /* of the try */
     struct buf url;
-    char id[HTTP_ID_GROUPS + 1]; /* the groups that all its request ids begin with */
+    char id[RANDOM_GUID_SIZE]; /* all its request ids begin as this one */
     bool unauthorized, fresh;
     unsigned tries;
     bool was_ever_sent;

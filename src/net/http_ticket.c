@@ -21,24 +21,20 @@ static int64_t now_ms(void)
     return http_monotonic_us() / 1000;
 }
 
-/* ── request ids: a random GUID (version 4) in two halves ── */
+/* ── request ids ── */
 
 static void make_id(struct http_ticket *ticket)
 {
     struct random_source random = random_system();
-    char hex[17];
-    random_hex(&random, 8, hex);
-    hex[12] = '4';
-    (void)snprintf(ticket->id, sizeof ticket->id, "%.8s-%.4s-%.4s", hex, hex + 8, hex + 12);
+    random_make_guid(&random, ticket->id);
 }
 
 static void set_request_id(struct http_ticket *ticket)
 {
     struct random_source random = random_system();
-    char hex[17];
-    random_hex(&random, 8, hex);
-    hex[0] = "89ab"[(unsigned char)hex[0] & 3u];
-    CLEANUP(text_free) char *id = text_printf("%s-%.4s-%s", ticket->id, hex, hex + 4);
+    char id[RANDOM_GUID_SIZE];
+    random_make_guid(&random, id);
+    memcpy(id, ticket->id, HTTP_ID_GROUPS);
     http_headers_set(ticket->headers, ticket->request.request_id_header, id);
 }
 

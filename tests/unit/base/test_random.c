@@ -106,9 +106,32 @@ static void system_when_asked_twice_then_different(void **state)
     assert_string_not_equal(a, b);
 }
 
+static void guid_when_made_then_of_version_4_and_another_each_time(void **state)
+{
+    (void)state;
+    static const char form[] = "xxxxxxxx-xxxx-4xxx-vxxx-xxxxxxxxxxxx";
+    struct random_seeded seeded;
+    char before[RANDOM_GUID_SIZE] = "";
+    random_seeded_init(&seeded, 7);
+    const struct random_source source = random_from_seeded(&seeded);
+    for (int round = 0; round < 100; round++) {
+        char guid[RANDOM_GUID_SIZE];
+        random_make_guid(&source, guid);
+        assert_int_equal(strlen(guid), sizeof form - 1);
+        for (size_t i = 0; i < sizeof form - 1; i++) {
+            const char one[] = {form[i], '\0'};
+            const char *allowed = form[i] == 'x' ? "0123456789abcdef" : form[i] == 'v' ? "89ab" : one;
+            assert_non_null(strchr(allowed, guid[i]));
+        }
+        assert_string_not_equal(guid, before);
+        memcpy(before, guid, sizeof before);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(guid_when_made_then_of_version_4_and_another_each_time),
         cmocka_unit_test(seeded_when_the_seed_is_0_then_the_published_sequence),
         cmocka_unit_test(below_when_drawn_often_then_in_range_and_every_value_comes),
         cmocka_unit_test(below_when_the_limit_is_three_quarters_then_not_skewed),
