@@ -47,7 +47,7 @@ static size_t take_header(char *data, size_t size, size_t count, void *context)
 static void call_done(struct call *call)
 {
     curl_easy_cleanup(call->curl);
-    curl_slist_free_all(call->headers);
+    http_curl_lines_free(&call->headers);
     unix_http_reply_done(&call->reply);
 }
 
@@ -66,19 +66,13 @@ static bool set_route(struct call *call, const char *socket_path)
            curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms) == CURLE_OK;
 }
 
-static bool add_header(struct call *call, const char *text)
-{
-    struct curl_slist *headers = curl_slist_append(call->headers, text);
-    call->headers = headers != NULL ? headers : call->headers;
-    return headers != NULL;
-}
-
 static bool set_content(struct call *call)
 {
     const struct unix_http_request *request = call->request;
     CURL *curl = call->curl;
-    bool ok = add_header(call, "Expect:") && add_header(call, "Content-Type: application/json") &&
-              curl_easy_setopt(curl, CURLOPT_HTTPHEADER, call->headers) == CURLE_OK;
+    http_curl_append(&call->headers, "Expect:");
+    http_curl_append(&call->headers, "Content-Type: application/json");
+    bool ok = curl_easy_setopt(curl, CURLOPT_HTTPHEADER, call->headers) == CURLE_OK;
     if (strcmp(request->method, "HEAD") == 0) {
         ok = ok && curl_easy_setopt(curl, CURLOPT_NOBODY, 1L) == CURLE_OK;
     } else if (request->body != NULL || strcmp(request->method, "GET") != 0) {
