@@ -77,6 +77,14 @@ bool config_check_url(const char *url, struct lf_error *err)
             "into the configuration: \"auth\" of the lake with \"kind\": \"sas\" and \"sas\": {\"file\": \"PATH\"} or "
             "{\"env\": \"NAME\"} (a key: \"shared_key\" and \"account_key\"), or use an identity that needs no secret");
     }
+    if (password && strncasecmp(url, "http", 4) == 0) {
+        return lf_error_set(err, LF_CONFIG, 0,
+                            "a password inside a URL is refused, because lists of processes and logs show it; take it "
+                            "out: who a link is "
+                            "towards its lake belongs into \"auth\" of the lake, a proxy that asks for a password into "
+                            "https_proxy in the "
+                            "environment");
+    }
     if (password) {
         return lf_error_set(
             err, LF_CONFIG, 0,

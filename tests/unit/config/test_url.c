@@ -51,6 +51,20 @@ static void check_when_a_key_or_sas_then_refused_with_the_alternatives_and_witho
     }
 }
 
+static void check_when_a_password_over_http_then_refused_with_what_lakes_and_proxies_have_instead(UNUSED void **state)
+{
+    static const char *const urls[] = {"https://me:hush@acct.dfs.core.windows.net/fs", "http://me:hush@proxy:3128"};
+    for (size_t i = 0; i < ARRAY_LEN(urls); i++) {
+        struct lf_error err = {0};
+        assert_false(config_check_url(urls[i], &err));
+        assert_int_equal(err.kind, LF_CONFIG);
+        assert_non_null(strstr(err.msg, "\"auth\""));
+        assert_non_null(strstr(err.msg, "https_proxy"));
+        assert_null(strstr(err.msg, "pgpass"));
+        assert_null(strstr(err.msg, "hush"));
+    }
+}
+
 static void check_when_no_password_then_taken(UNUSED void **state)
 {
     static const char *const urls[] = {
@@ -94,6 +108,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(check_when_a_password_then_refused_with_the_alternatives_and_without_it),
         cmocka_unit_test(check_when_a_key_or_sas_then_refused_with_the_alternatives_and_without_it),
+        cmocka_unit_test(check_when_a_password_over_http_then_refused_with_what_lakes_and_proxies_have_instead),
         cmocka_unit_test(check_when_no_password_then_taken),
         cmocka_unit_test(password_name_in_any_case_then_recognised),
     };
