@@ -2,11 +2,10 @@
 #include "app/runner_internal.h"
 
 #include "base/macros.h"
+#include "base/thread.h"
 #include "sched/policy.h"
 
-#include <signal.h>
 #include <stdlib.h>
-#include <time.h>
 
 #define OWNER_WAIT_MS 2000
 #define LAKE_PATIENCE_MS 30000 /* with one call; then the attempt ends, and status says why */
@@ -80,12 +79,7 @@ static void set_holds(struct runner *runner, bool holds)
 /* Until the time has passed (-1: for ever), or a request, other settings or a stop. */
 static void rest(struct runner *runner, int64_t ms)
 {
-    struct timespec end;
-    clock_gettime(CLOCK_MONOTONIC, &end);
-    end.tv_sec += ms / 1000;
-    end.tv_nsec += ms % 1000 * 1000000;
-    end.tv_sec += end.tv_nsec / 1000000000;
-    end.tv_nsec %= 1000000000;
+    const struct timespec end = thread_in_ms(ms);
     bool over = false;
     while (!over && !runner_is_interrupted(runner)) {
         pthread_mutex_lock(&runner->mutex);
@@ -459,26 +453,9 @@ static void *runner_main(void *context)
 
 /* ---- from outside ---- */
 
-/* A new thread has the signal mask of the one that makes it: signals are the loop's. */
-static void start_thread(struct runner *runner)
-{
-    sigset_t all, before;
-    pthread_attr_t attributes;
-    sigfillset(&all);
-    (void)pthread_sigmask(SIG_BLOCK, &all, &before);
-    pthread_attr_init(&attributes);
-    pthread_attr_setstacksize(&attributes, STACK_BYTES);
-    if (pthread_create(&runner->thread, &attributes, runner_main, runner) != 0) {
-        abort();
-    }
-    pthread_attr_destroy(&attributes);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-}
-
 struct runner *runner_start(const struct runner_options *options)
 {
     struct runner *runner = mem_new(1, sizeof *runner);
-    pthread_condattr_t monotonic;
     runner->app = options->app;
     runner->changed = options->changed;
     runner->context = options->context;
@@ -488,11 +465,10 @@ struct runner *runner_start(const struct runner_options *options)
     runner->now.since_ms = now_ms();
     report_init(&runner->report, &options->app->observer);
     pthread_mutex_init(&runner->mutex, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&runner->wake, &monotonic);
-    pthread_condattr_destroy(&monotonic);
-    start_thread(runner);
+    thread_cond_init(&runner->wake);
+    if (thread_start(&runner->thread, STACK_BYTES, runner_main, runner) != 0) {
+        abort();
+    }
     return runner;
 }
 

@@ -3,6 +3,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/thread.h"
 
 #include <assert.h>
 #include <malloc.h>
@@ -226,13 +227,9 @@ static bool try_locked(struct budget *budget, const struct budget_wish *wish, si
 
 static void waiter_init(struct budget *budget, const struct budget_wish *wish, struct waiter *ret_waiter)
 {
-    pthread_condattr_t monotonic;
     *ret_waiter = (struct waiter){.wish = wish};
     ret_waiter->overdue_ms = budget->patience_ms > 0 ? monotonic_ms() + budget->patience_ms : 0;
-    (void)pthread_condattr_init(&monotonic);
-    (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&ret_waiter->wake, &monotonic);
-    (void)pthread_condattr_destroy(&monotonic);
+    thread_cond_init(&ret_waiter->wake);
 }
 
 static void enqueue(struct budget *budget, struct waiter *waiter)

@@ -5,13 +5,10 @@
  * thirds of its time have passed without that, well before anybody else can get it.
  */
 #include "base/macros.h"
+#include "base/thread.h"
 #include "lake/adls_internal.h"
 
-#include <limits.h>
-#include <signal.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 #define DURATION_MS INT64_C(60000)
 #define DURATION_TEXT "60"
@@ -37,12 +34,8 @@ enum outcome {
 
 void adls_lease_init(struct adls_lake *lake)
 {
-    pthread_condattr_t monotonic;
     (void)pthread_mutex_init(&lake->lease.mutex, NULL);
-    (void)pthread_condattr_init(&monotonic);
-    (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&lake->lease.changed, &monotonic);
-    (void)pthread_condattr_destroy(&monotonic);
+    thread_cond_init(&lake->lease.changed);
 }
 
 void adls_lease_done(struct adls_lake *lake)
@@ -353,12 +346,7 @@ static void take_outcome(struct adls_lake *lake, enum outcome outcome, int64_t s
 
 static void wait_for_change(struct adls_lease *lease, int64_t ms)
 {
-    struct timespec until;
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += ms / 1000;
-    until.tv_nsec += ms % 1000 * 1000000;
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
+    const struct timespec until = thread_in_ms(ms);
     (void)pthread_cond_timedwait(&lease->changed, &lease->mutex, &until);
 }
 
@@ -388,27 +376,17 @@ static void *run_keeper(void *context)
     return NULL;
 }
 
-/* Signals are for the main thread. */
 static bool start_keeper(struct adls_lake *lake, struct lf_error *err)
 {
-    pthread_attr_t attributes;
-    sigset_t all;
-    sigset_t before;
-    const size_t least = (size_t)PTHREAD_STACK_MIN;
-    (void)pthread_attr_init(&attributes);
-    (void)pthread_attr_setstacksize(&attributes, KEEPER_STACK_BYTES > least ? KEEPER_STACK_BYTES : least);
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
     lake->lease.stop = false;
     lake->lease.has_keeper = true;
-    const int error = pthread_create(&lake->lease.keeper, &attributes, run_keeper, lake);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    (void)pthread_attr_destroy(&attributes);
+    const int error = thread_start(&lake->lease.keeper, KEEPER_STACK_BYTES, run_keeper, lake);
     if (error == 0) {
         return true;
     }
     lake->lease.has_keeper = false;
-    return lf_error_set(err, LF_TRANSIENT, error, "start the thread that keeps the lease on the lake: %s",
+    return lf_error_set(err, LF_TRANSIENT, error,
+                        "start the thread that keeps the lease on the lake: %s; raise the limit of tasks",
                         strerror(error));
 }
 

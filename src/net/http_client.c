@@ -6,13 +6,13 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/macros.h"
+#include "base/thread.h"
 #include "net/http_curl.h"
 #include "net/http_internal.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define STACK_BYTES ((size_t)256 << 10)
 #define WATCH_MS 100
@@ -204,15 +204,9 @@ void http_client_start(struct http_ticket *ticket)
     loop_post(ticket->http->loop, start, ticket);
 }
 
-static struct timespec in_ms(int64_t ms)
-{
-    int64_t at_us = http_monotonic_us() + ms * 1000;
-    return (struct timespec){.tv_sec = at_us / 1000000, .tv_nsec = at_us % 1000000 * 1000};
-}
-
 bool http_client_await(struct http_ticket *ticket, int64_t ms)
 {
-    struct timespec until = in_ms(ms);
+    const struct timespec until = thread_in_ms(ms);
     pthread_mutex_lock(&ticket->http->mutex);
     int status = 0;
     while (!ticket->is_done && status == 0) {

@@ -5,11 +5,11 @@
 #include "base/macros.h"
 #include "base/random.h"
 #include "base/secret.h"
+#include "base/thread.h"
 #include "net/http_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define ASK_MS 100
 #define PATIENCE_MS 120000
@@ -110,11 +110,7 @@ static char *origin_of(const char *url)
 static struct http_ticket *ticket_new(struct http *http, const struct http_request *request)
 {
     struct http_ticket *ticket = mem_new(1, sizeof *ticket);
-    pthread_condattr_t attributes;
-    (void)pthread_condattr_init(&attributes);
-    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&ticket->changed, &attributes);
-    (void)pthread_condattr_destroy(&attributes);
+    thread_cond_init(&ticket->changed);
     ticket->http = http;
     ticket->request = *request;
     ticket->host_name = origin_of(request->url);

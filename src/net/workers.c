@@ -2,13 +2,11 @@
 #include "net/workers.h"
 
 #include "base/buf.h"
+#include "base/thread.h"
 
-#include <limits.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 struct job {
     struct job *next;
@@ -80,46 +78,17 @@ void workers_post(struct workers *workers, void (*run)(void *context), void (*dr
     }
 }
 
-static int set_stack(pthread_attr_t *attributes, size_t stack_bytes)
-{
-    if (stack_bytes == 0) {
-        return 0;
-    }
-    size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    size_t least = (size_t)PTHREAD_STACK_MIN;
-    size_t bytes = stack_bytes > least ? stack_bytes : least;
-    return pthread_attr_setstacksize(attributes, (bytes + page - 1) / page * page);
-}
-
-/* Threads inherit the mask of the one that makes them. */
-static int start_threads(struct workers *workers, unsigned threads, const pthread_attr_t *attributes)
-{
-    sigset_t all;
-    sigset_t before;
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    int status = 0;
-    while (status == 0 && workers->count < threads) {
-        status = pthread_create(&workers->threads[workers->count], attributes, work, workers);
-        workers->count += status == 0 ? 1 : 0;
-    }
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return status;
-}
-
 bool workers_new(unsigned threads, size_t stack_bytes, struct workers **ret_workers, struct lf_error *err)
 {
     struct workers *workers = mem_new(1, sizeof *workers + threads * sizeof workers->threads[0]);
     workers->end = &workers->first;
     (void)pthread_mutex_init(&workers->mutex, NULL);
     (void)pthread_cond_init(&workers->changed, NULL);
-    pthread_attr_t attributes;
-    (void)pthread_attr_init(&attributes);
-    int status = set_stack(&attributes, stack_bytes);
-    if (status == 0) {
-        status = start_threads(workers, threads, &attributes);
+    int status = 0;
+    while (status == 0 && workers->count < threads) {
+        status = thread_start(&workers->threads[workers->count], stack_bytes, work, workers);
+        workers->count += status == 0 ? 1 : 0;
     }
-    (void)pthread_attr_destroy(&attributes);
     if (status != 0) {
         unsigned started = workers->count;
         workers_free(&workers);
