@@ -120,6 +120,8 @@ bool adls_call_is_of_service(const struct adls_call *call);        /* not of a p
 bool adls_call_is_missing(const struct adls_call *call);           /* 404, and from the service itself */
 const char *adls_call_header_of(const struct adls_call *call, const char *name); /* of the answer; NULL: absent */
 bool adls_call_fail(const struct adls_call *call, struct lf_error *err);         /* fills err from the answer; false */
+/* After a failure with a file that we are writing: when it is missing or another's, TRANSIENT. Always false. */
+bool adls_own_file_failed(struct lf_error *err);
 bool adls_call_etag(const struct adls_call *call, char ret_etag[LAKE_ETAG_SIZE]);
 bool adls_call_length(const struct adls_call *call, uint64_t *ret_bytes); /* Content-Length of the answer */
 

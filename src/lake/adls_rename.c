@@ -57,7 +57,7 @@ static bool create_temp(struct rename *rename, bool *ret_exists, struct lf_error
 static bool read_temp(struct rename *rename, struct lf_error *err)
 {
     struct lake_stat status;
-    TRY(adls_stat(&rename->lake->base, rename->temp, &status, err));
+    TRY(adls_stat(&rename->lake->base, rename->temp, &status, err) || adls_own_file_failed(err));
     memcpy(rename->temp_etag, status.etag, sizeof rename->temp_etag);
     return status.bytes == rename->put->content->bytes ||
            lf_error_set(err, LF_TRANSIENT, 0, "%s could not be written whole; it has to be written again",
@@ -81,7 +81,7 @@ static bool fill_temp(struct rename *rename, struct lf_error *err)
     }
     /* After a lost answer the bytes may stand there, and the position is behind us. */
     const bool refused = !adls_call_ok(&call) && !call.reply.was_repeated_blindly;
-    return refused ? adls_call_fail(&call, err) : read_temp(rename, err);
+    return refused ? adls_call_fail(&call, err) || adls_own_file_failed(err) : read_temp(rename, err);
 }
 
 static bool make_temp(struct rename *rename, struct lf_error *err)

@@ -222,3 +222,13 @@ bool adls_call_fail(const struct adls_call *call, struct lf_error *err)
     err->retry_after_ms = call->reply.retry_after_ms;
     return false;
 }
+
+/* Somebody who collects what nobody names has removed it: whoever does that has committed, or thinks that we are gone. */
+bool adls_own_file_failed(struct lf_error *err)
+{
+    if (err->kind == LF_NOT_FOUND || err->kind == LF_CONFLICT) {
+        err->kind = LF_TRANSIENT;
+        return lf_error_wrap(err, "the file was removed or altered by somebody else while it was written");
+    }
+    return false;
+}

@@ -158,15 +158,9 @@ static void seal(struct adls_writer *writer, struct block *block)
     block->position = writer->position;
 }
 
-/* Somebody who collects what nobody names has removed it: whoever does that has committed, or thinks that we are gone. */
 static bool append_failed(const struct adls_call *call, struct lf_error *err)
 {
-    (void)adls_call_fail(call, err);
-    if (err->kind == LF_NOT_FOUND || err->kind == LF_CONFLICT) {
-        err->kind = LF_TRANSIENT;
-        return lf_error_wrap(err, "the file was removed or altered by somebody else while it was written");
-    }
-    return false;
+    return adls_call_fail(call, err) || adls_own_file_failed(err);
 }
 
 /* Whether the sum of what arrived is that of what was sent. */

@@ -138,6 +138,31 @@ static void put_when_refused_at_once_then_auth(void **state)
     }
 }
 
+#define MISSING "\"do\":{\"action\":\"status\",\"status\":404,\"code\":\"PathNotFound\"}"
+
+/* As by the collection of a writer who thinks that we are gone: that the path is missing would be no word about the lake. */
+static void put_by_rename_when_its_temporary_file_is_removed_then_transient(void **state)
+{
+    struct adls_server *server = *state;
+    static const char *const faults[] = {
+        "{\"rules\":[{\"operation\":\"dfs.append\"," MISSING "}]}",
+        "{\"rules\":[{\"operation\":\"dfs.append\",\"do\":{\"action\":\"drop_before\"}},"
+        "{\"operation\":\"dfs.append\",\"nth\":2," MISSING "},"
+        "{\"operation\":\"dfs.head\"," MISSING "}]}",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(faults); i++) {
+        struct lf_error err = {0};
+        bench_begin(state);
+        struct lake *lake = open_way(server, ADLS_RENAME);
+        control(server, "faults", faults[i]);
+        assert_false(lake_text_put(lake, "f/a", "text", &err));
+        assert_int_equal(err.kind, LF_TRANSIENT);
+        assert_non_null(strstr(err.msg, "removed or altered by somebody else while it was written"));
+        must(lake_text_put(lake, "f/a", "text", &err), &err);
+        lake_close(&lake);
+    }
+}
+
 static void put_when_the_service_ignores_conditions_then_unsupported(void **state)
 {
     struct adls_server *server = *state;
@@ -332,6 +357,7 @@ int main(void)
         TEST(put_when_lost_and_another_stands_there_then_transient),
         TEST(put_when_lost_and_then_refused_then_transient),
         TEST(put_when_refused_at_once_then_auth),
+        TEST(put_by_rename_when_its_temporary_file_is_removed_then_transient),
         TEST(put_when_the_service_ignores_conditions_then_unsupported),
         TEST(rename_when_the_service_answers_otherwise_then_right_all_the_same),
         TEST(rename_when_a_temporary_file_was_left_then_made_anew),
