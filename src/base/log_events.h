@@ -53,8 +53,7 @@
       "nothing was removed, because the history of the lake could not be read") \
     X(catalog_recreated, LOG_WARN, "message, kept", \
       "the history of operations and failures could not be read and begins anew; links and lakes are untouched; kept " \
-      "is " \
-      "the old file, empty when it was removed") \
+      "is the old file, empty when it was removed") \
     X(catalog_unavailable, LOG_WARN, "kind, code, message", \
       "operations and failures are not recorded until the cause is gone; links and lakes are untouched") \
     X(connector_note, LOG_INFO, "note, text", "a note of a connector") \
@@ -79,8 +78,7 @@
     X(http_try_failed, LOG_DEBUG, \
       "method, url, attempt, status, reason, client_request_id, request_id, again, delay_ms", \
       "one try of a request had no answer (status 0) or one of 400 and above; again says whether another follows; " \
-      "the " \
-      "ids are what the service's support asks for") \
+      "the ids are what the service's support asks for") \
     X(http_slowed, LOG_WARN, "host, status, requests", \
       "a service asks to slow down; at most so many requests run at once, more again as it answers well") \
     X(identity_chosen, LOG_INFO, "identity", "the identity \"default\" has found out who lakefeed is towards Azure") \

@@ -20,8 +20,7 @@
       "write, delete, list, move)") \
     X("AuthorizationPermissionMismatch", AUTH, "the identity lacks a right here", \
       "give it the role Storage Blob Data Contributor on the filesystem, or read, write and execute by access " \
-      "control " \
-      "lists on the lake's folder and execute on those above; a new role takes up to ten minutes to count") \
+      "control lists on the lake's folder and execute on those above; a new role takes up to ten minutes to count") \
     X("AuthorizationProtocolMismatch", AUTH, "the shared access signature is for HTTPS alone", \
       "write the lake's URL with https://, or issue a signature that allows both") \
     X("AuthorizationResourceTypeMismatch", AUTH, "the shared access signature does not cover this kind of resource", \
@@ -56,8 +55,7 @@
       "find out who else writes to this lake") \
     X("InvalidAuthenticationInfo", AUTH, "the service does not take the token", \
       "check the clock of this machine, that the tenant of the identity is the account's, and that the authority is " \
-      "of " \
-      "the account's cloud") \
+      "of the account's cloud") \
     X("InvalidDestinationPath", CONFIG, "a part of the path is a file where a folder is needed", \
       "move that file away, or choose another prefix for the lake") \
     X("InvalidFlushOperation", CONFLICT, "the file was made by somebody else through the Blob service", \
