@@ -162,22 +162,9 @@ static struct adls_lake *make(const struct adls_options *options)
     return adls;
 }
 
-static bool is_guid(const char *text)
-{
-    static const char form[] = "hhhhhhhh-hhhh-hhhh-hhhh-hhhhhhhhhhhh";
-    bool fits = text != NULL && strlen(text) == sizeof form - 1;
-    for (size_t i = 0; fits && form[i] != '\0'; i++) {
-        fits = form[i] == '-' ? text[i] == '-' : strchr("0123456789abcdefABCDEF", text[i]) != NULL;
-    }
-    return fits;
-}
-
 bool lake_adls_open(const struct adls_options *options, struct lake **ret_lake, struct lf_error *err)
 {
-    assert(options->place.filesystem[0] != '\0');
-    if (!is_guid(options->lease_id)) {
-        return lf_error_set(err, LF_CONFIG, 0, "the lease id of the lake is not a GUID");
-    }
+    assert(options->place.filesystem[0] != '\0' && strlen(options->lease_id) == RANDOM_GUID_SIZE - 1);
     if (options->place.onelake && options->publish == ADLS_RENAME) {
         return lf_error_set(err, LF_CONFIG, 0,
                             "OneLake does not promise that a rename replaces a file in one step; use publish = auto");
