@@ -179,16 +179,16 @@ static bool choose_configured(struct search *search, struct lf_error *err)
     for (size_t i = 0; i < options->nentities; i++) {
         const char *name = options->entities[i].table;
         struct found *found = find_configured(search, &options->entities[i]);
-        if (found == NULL && head_entity_configured(search->link, &options->entities[i]) != NULL) {
-            continue; /* it was dropped: stands frozen */
+        if (found != NULL && found->table.refusal == NULL) {
+            found->chosen = true;
+            continue;
         }
-        if (found == NULL) {
-            return refuse_unknown(search, name, err);
+        if (head_entity_configured(search->link, &options->entities[i]) != NULL) {
+            continue; /* what the lake has of it stands frozen, and the others go on */
         }
-        if (found->table.refusal != NULL) {
-            return lf_error_set(err, LF_CONFIG, 0, "table %s cannot be replicated: %s", name, found->table.refusal);
-        }
-        found->chosen = true;
+        return found == NULL
+                   ? refuse_unknown(search, name, err)
+                   : lf_error_set(err, LF_CONFIG, 0, "table %s cannot be replicated: %s", name, found->table.refusal);
     }
     return true;
 }
@@ -533,7 +533,8 @@ static void freeze_missing(struct search *search)
         if (is_made(link, old->name) || !is_wanted(link, old)) {
             continue;
         }
-        const struct found *found = find_name(search, old->table);
+        const struct found *same = find_id(search, &old->table_id);
+        const struct found *found = same != NULL ? same : find_name(search, old->table);
         const char *reason = found == NULL ? "the table was dropped"
                              : found->table.refusal != NULL
                                  ? found->table.refusal
