@@ -39,7 +39,10 @@ enum lf_capability {
     LF_CAP_ABSENT = 1u << 4,   /* rows can have absent cells */
     /* Options "filter.<table>" hold a condition in the source's own words: load and stream have the rows that meet it and no others,
      * a row that leaves them is deleted and one that joins them inserted. With another condition the table has another id. */
-    LF_CAP_FILTER = 1u << 5
+    LF_CAP_FILTER = 1u << 5,
+    /* Ids of columns are the source's own: discover gives those of the stream, and a renamed column keeps its. Without it discover may
+     * count columns anew, and a rename is a drop and an add. */
+    LF_CAP_COLUMN_IDS = 1u << 6
 };
 
 /* What the host offers. Given to open, valid until close. */

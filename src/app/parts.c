@@ -5,6 +5,7 @@
 #include "commit/commit.h"
 #include "source/builtin.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,7 +48,11 @@ static struct masking_table masks_of(const struct config_entity *entity)
     for (size_t i = 0; i < entity->ncolumns; i++) {
         const struct config_column *column = &entity->columns[i];
         columns[n] = (struct masking_column){.name = column->name, .text = column->mask_text};
-        n += column->mask != NULL && mask_find_word(column->mask, &columns[n].kind) ? 1 : 0;
+        if (column->mask != NULL) {
+            const bool known = mask_find_word(column->mask, &columns[n].kind);
+            assert(known);
+            n++;
+        }
     }
     return (struct masking_table){.table = entity->table, .columns = columns, .ncolumns = n};
 }

@@ -26,7 +26,7 @@ enum config_origin {
 struct config_column {
     char *name;
     char *type;      /* in place of the one that the connector chooses; NULL: that one */
-    char *mask;      /* word of the setting's choices; NULL: values stand in the lake as they are */
+    char *mask;      /* word of the setting's choices; NULL: nothing is said */
     char *mask_text; /* of the mask "fixed"; NULL: empty */
 };
 

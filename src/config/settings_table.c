@@ -17,7 +17,8 @@ static const char *const column_types[] = {"string", "binary",   "int64", "doubl
 
 static const char *const bad_text_rules[] = {"fail", "replace", "quarantine", NULL};
 static const char *const bad_row_rules[] = {"fail", "quarantine", NULL};
-static const char *const masks[] = {"null", "fixed", "hash", NULL}; /* those of data/mask.h, which a test compares */
+static const char *const masks[] = {"null", "fixed", "hash", "none",
+                                    NULL}; /* those of data/mask.h, which a test compares */
 static const char *const lost_file_rules[] = {"reload", "freeze", NULL};
 
 /* Those of the layers above, which a test compares. */
@@ -153,7 +154,8 @@ const struct setting settings_table[] = {
     {SECTION_COLUMN, SETTING_WORD, "mask", .fallback = "", .choices = masks, INTO(config_column, mask),
      .change = CONFIG_RESTART_LINK,
      .help = "What stands in the lake in place of every value: NULL, mask_text, or a hash with mask_key, equal for "
-             "equal values; another one loads the entity again (docs/masking.md)"},
+             "equal values; another one loads the entity again; none: the value itself, where it was masked before "
+             "(docs/masking.md)"},
     {SECTION_COLUMN, SETTING_TEXT, "mask_text", .fallback = "", INTO(config_column, mask_text),
      .change = CONFIG_RESTART_LINK, .help = "Text of the mask `fixed`; left out: empty text"},
 

@@ -172,6 +172,7 @@ bool mask_read_column(const struct lf_column *masked, struct arena *arena, struc
     at += strlen(PREFIX);
     TRY(take_word(&at, &kind) && take_word(&at, &sign) && take_word(&at, &type));
     TRY(find_text(words, ARRAY_LEN(words), kind.ptr, kind.len, &kind_at) && sign.len < MASK_SIGN_SIZE);
+    TRY(kind_at != MASK_NONE);
     TRY(find_text(type_names, ARRAY_LEN(type_names), type.ptr, type.len, &type_at));
     TRY(take_number(&at, &column.precision) && take_number(&at, &column.scale));
     TRY(take_length(at, &declared_len, &column.max_length));

@@ -17,7 +17,8 @@
 #define MASK_KINDS(X) \
     X(NULL, "null") \
     X(FIXED, "fixed") \
-    X(HASH, "hash")
+    X(HASH, "hash") \
+    X(NONE, "none") /* the value itself, and that is meant: no column of the lake has this mask */
 
 enum mask_kind {
 #define MASK_KIND_ENUM(name, word) MASK_##name,

@@ -63,16 +63,6 @@ static int by_name(const void *a, const void *b)
     return strcmp(((const struct found *)a)->table.name, ((const struct found *)b)->table.name);
 }
 
-static bool discover(struct search *search, struct lf_error *err)
-{
-    search_reset(search);
-    TRY(search->link->ops->discover(search->link->session, visit_table, search, err));
-    if (search->nfound > 0) {
-        qsort(search->found, search->nfound, sizeof *search->found, by_name);
-    }
-    return true;
-}
-
 static struct found *find_name(struct search *search, const char *name)
 {
     for (size_t i = 0; i < search->nfound; i++) {
@@ -116,6 +106,42 @@ static const struct model_entity *head_entity_of(struct search *search, const st
     const struct model_entity *named = head_entity_of_table(search->link, table->name);
     const struct found *other = named == NULL ? NULL : find_id(search, &named->table_id);
     return other != NULL && other->chosen ? NULL : named;
+}
+
+/* Its newest columns in the lake. The caller frees the list that the view points to. */
+static struct lf_schema view_lake(const struct model_entity *old, struct lf_column **ret_columns)
+{
+    struct lf_schema lake;
+    model_shape_view(old->load != NULL ? &old->load->shape : &old->shape, &lake, ret_columns);
+    return lake;
+}
+
+/* Before anything of it is read: not one masked value may come in clear because its column has another name now. */
+static void refuse_bare(struct search *search, struct found *found)
+{
+    const struct link_options *options = &search->link->options;
+    const struct model_entity *old = head_entity_of(search, &found->table);
+    struct lf_column *columns = NULL;
+    if (old == NULL || found->table.refusal != NULL) {
+        return;
+    }
+    const struct lf_schema lake = view_lake(old, &columns);
+    found->table.refusal =
+        masking_refuse_table(options->masking, options->connector, &found->table, &lake, &search->arena);
+    free(columns);
+}
+
+static bool discover(struct search *search, struct lf_error *err)
+{
+    search_reset(search);
+    TRY(search->link->ops->discover(search->link->session, visit_table, search, err));
+    if (search->nfound > 0) {
+        qsort(search->found, search->nfound, sizeof *search->found, by_name);
+    }
+    for (size_t i = 0; i < search->nfound; i++) {
+        refuse_bare(search, &search->found[i]);
+    }
+    return true;
 }
 
 /* ---- choosing ---- */
@@ -391,32 +417,13 @@ static const char *restart_reason(const struct model_entity *old)
     return old->quarantine_path != NULL && old->quarantine == NULL ? "its quarantine file could not be read" : NULL;
 }
 
-/* A source may count its columns anew when it is discovered, and the ids of the lake are others then: the name goes first. */
-static const struct lf_column *find_same(const struct lf_schema *now, const struct lf_column *column)
-{
-    for (uint32_t i = 0; i < now->ncolumns; i++) {
-        if (strcmp(now->columns[i].name, column->name) == 0) {
-            return &now->columns[i];
-        }
-    }
-    const int at = schema_find(now, column->id);
-    return at < 0 ? NULL : &now->columns[at];
-}
-
-/* A mask has come, gone or changed, or its key has. */
 static bool is_remasked(const struct link *link, const struct model_entity *old, const struct lf_schema *now)
 {
-    struct lf_schema lake;
     struct lf_column *columns = NULL;
-    bool same = true;
-    model_shape_view(old->load != NULL ? &old->load->shape : &old->shape, &lake, &columns);
-    for (uint32_t i = 0; same && i < lake.ncolumns; i++) {
-        const struct lf_column *other = find_same(now, &columns[i]);
-        const bool known = masking_knows(link->options.masking, &columns[i]);
-        same = columns[i].dropped || (known && (other == NULL || masking_is_same(&columns[i], other)));
-    }
+    const struct lf_schema lake = view_lake(old, &columns);
+    const bool changed = masking_is_changed(link->options.masking, link->options.connector, &lake, now);
     free(columns);
-    return !same;
+    return changed;
 }
 
 static struct link_policy policy_of(const struct link *link, const char *table, const char *entity)

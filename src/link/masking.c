@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/buf.h"
-#include "base/nearest.h"
 #include "link/masking_internal.h"
 
 #include <stdlib.h>
@@ -77,17 +76,23 @@ const struct masking_rules *masking_find_rules(const struct masking *masking, co
     return bound;
 }
 
-static const struct mask *find_by_name(const struct masking_rules *rules, const char *column)
+const struct masking_rule *masking_find_rule(const struct masking_rules *rules, const char *column)
 {
     for (size_t i = 0; rules != NULL && i < rules->count; i++) {
         if (strcmp(rules->list[i].column, column) == 0) {
-            return &rules->list[i].mask;
+            return &rules->list[i];
         }
     }
     return NULL;
 }
 
-static const struct mask *find_by_sign(const struct masking *masking, const struct mask *sign)
+/* NULL: what the rule says is that there is none. */
+static const struct mask *mask_of(const struct masking_rule *rule)
+{
+    return rule->mask.kind == MASK_NONE ? NULL : &rule->mask;
+}
+
+const struct mask *masking_find_sign(const struct masking *masking, const struct mask *sign)
 {
     for (size_t i = 0; i < masking->ntables; i++) {
         for (size_t k = 0; k < masking->tables[i].count; k++) {
@@ -97,23 +102,6 @@ static const struct mask *find_by_sign(const struct masking *masking, const stru
         }
     }
     return NULL;
-}
-
-/* ---- columns of the lake ---- */
-
-bool masking_is_same(const struct lf_column *a, const struct lf_column *b)
-{
-    CLEANUP(arena_done) struct arena arena = {0};
-    struct mask one, other;
-    const bool masked = mask_read_column(a, &arena, &one, NULL);
-    return masked == mask_read_column(b, &arena, &other, NULL) && (!masked || mask_is_same(&one, &other));
-}
-
-bool masking_knows(const struct masking *masking, const struct lf_column *column)
-{
-    CLEANUP(arena_done) struct arena arena = {0};
-    struct mask sign;
-    return !mask_read_column(column, &arena, &sign, NULL) || (masking != NULL && find_by_sign(masking, &sign) != NULL);
 }
 
 /* ---- shapes ---- */
@@ -172,8 +160,8 @@ void masking_shape_of_source(const struct masking_rules *rules, const char *tabl
     begin_shape(ret_shape, rules, table, schema);
     for (uint32_t i = 0; i < schema->ncolumns; i++) {
         const struct lf_column *column = &schema->columns[i];
-        const struct mask *named = find_by_name(rules, column->name);
-        add_column(ret_shape, column, named != NULL ? named : mask_before(before, column->id));
+        const struct masking_rule *rule = masking_find_rule(rules, column->name);
+        add_column(ret_shape, column, rule != NULL ? mask_of(rule) : mask_before(before, column->id));
         note_key(ret_shape, schema, i);
     }
 }
@@ -193,15 +181,15 @@ static bool read_lake_column(const struct masking *masking, const struct masking
                              struct lf_column *ret_source, const struct mask **ret_mask, struct lf_error *err)
 {
     struct mask sign;
-    const struct mask *named = find_by_name(rules, column->name);
+    const struct masking_rule *rule = masking_find_rule(rules, column->name);
     *ret_source = *column;
     *ret_mask = NULL;
     if (!mask_read_column(column, arena, &sign, ret_source)) {
-        return named == NULL || column->dropped || fail_other_mask(state, column, err);
+        return rule == NULL || mask_of(rule) == NULL || column->dropped || fail_other_mask(state, column, err);
     }
-    *ret_mask = named != NULL && mask_is_same(named, &sign) ? named : find_by_sign(masking, &sign);
-    return column->dropped || (*ret_mask != NULL && (named == NULL || mask_is_same(named, &sign))) ||
-           fail_other_mask(state, column, err);
+    *ret_mask = masking_find_sign(masking, &sign);
+    const bool same = *ret_mask != NULL && (rule == NULL || mask_is_same(&rule->mask, &sign));
+    return same || column->dropped || fail_other_mask(state, column, err);
 }
 
 bool masking_shape_of_lake(const struct masking *masking, const struct lf_table_state *state,
@@ -235,86 +223,6 @@ struct lf_schema masking_lake_schema(const struct masking_shape *shape, struct a
             shape->masks[i] == NULL ? shape->columns[i] : mask_column(shape->masks[i], &shape->columns[i], arena);
     }
     return (struct lf_schema){.columns = columns, .ncolumns = shape->ncolumns, .key = shape->key, .nkey = shape->nkey};
-}
-
-static const char *refuse_missing(const struct masking_shape *shape, const char *column, struct arena *arena)
-{
-    struct nearest nearest = nearest_to(column);
-    for (uint32_t i = 0; i < shape->ncolumns; i++) {
-        if (strcmp(shape->columns[i].name, column) == 0) {
-            return NULL;
-        }
-        nearest_offer(&nearest, shape->columns[i].name);
-    }
-    CLEANUP(text_free)
-    char *text = text_printf("its configuration masks the column %.200s, which it does not have or which is left out; "
-                             "%s%.200s%s",
-                             column, nearest.name != NULL ? "did you mean " : "correct \"columns\"",
-                             nearest.name != NULL ? nearest.name : "", nearest.name != NULL ? "?" : "");
-    return arena_text(arena, text);
-}
-
-const char *masking_refuse(const struct masking_shape *shape, struct arena *arena)
-{
-    const char *reason = NULL;
-    for (uint32_t i = 0; i < shape->nkey && reason == NULL; i++) {
-        const uint32_t at = shape->key[i];
-        reason = shape->masks[at] == NULL ? NULL : mask_refuse_key(shape->masks[at], &shape->columns[at], arena);
-    }
-    return reason;
-}
-
-static bool has_id(const struct masking_shape *shape, uint32_t id)
-{
-    for (uint32_t i = 0; i < shape->ncolumns; i++) {
-        if (shape->columns[i].id == id) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool has_strangers(const struct masking_shape *before, const struct masking_shape *now)
-{
-    for (uint32_t i = 0; i < now->ncolumns; i++) {
-        if (now->masks[i] == NULL && !has_id(before, now->columns[i].id)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* By name, or by the id of a column that was renamed. */
-static bool is_kept(const struct masking_shape *shape, const struct masking_rule *rule)
-{
-    for (uint32_t i = 0; i < shape->ncolumns; i++) {
-        const bool renamed = shape->masks[i] != NULL && mask_is_same(shape->masks[i], &rule->mask) &&
-                             find_by_name(shape->rules, shape->columns[i].name) == NULL;
-        if (renamed || strcmp(shape->columns[i].name, rule->column) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-const char *masking_refuse_strangers(const struct masking_shape *before, const struct masking_shape *now,
-                                     struct arena *arena)
-{
-    const char *reason = NULL;
-    for (size_t i = 0; now->rules != NULL && i < now->rules->count && reason == NULL; i++) {
-        const bool kept = is_kept(now, &now->rules->list[i]);
-        reason = kept || !has_strangers(before, now) ? NULL : refuse_missing(now, now->rules->list[i].column, arena);
-    }
-    return reason;
-}
-
-const char *masking_refuse_names(const struct masking_shape *shape, struct arena *arena)
-{
-    const char *reason = NULL;
-    for (size_t i = 0; shape->rules != NULL && i < shape->rules->count && reason == NULL; i++) {
-        reason = refuse_missing(shape, shape->rules->list[i].column, arena);
-    }
-    return reason;
 }
 
 /* ---- cells ---- */

@@ -20,9 +20,9 @@
 struct masking;
 
 struct masking_column {
-    const char *name; /* the source's */
-    enum mask_kind kind;
-    const char *text; /* FIXED */
+    const char *name;    /* the source's */
+    enum mask_kind kind; /* NONE: its values may stand in the lake, whatever stood there before */
+    const char *text;    /* FIXED */
 };
 
 struct masking_table {
@@ -52,9 +52,13 @@ bool masking_open_or(const struct masking *masking, const struct lf_connector_op
 /* The table is masked under this id, too, whatever its name has become. Before anything is discovered. */
 void masking_bind(struct masking *masking, const char *table, struct lf_slice id);
 
-/* Whether rows of one column of the lake, live in both, were made as those of the other. */
-bool masking_is_same(const struct lf_column *a, const struct lf_column *b);
-/* Whether the mask of a lake's column is one of today's; true: it has none. `masking` may be NULL. */
-bool masking_knows(const struct masking *masking, const struct lf_column *column);
+/* A table of the lake as it is discovered now. `masking` may be NULL in both; `connector` is the link's. */
+/* Why it must not be read: a column that is masked in the lake would come in clear, and nobody said that this is meant. NULL: it may.
+ * Lives in the arena. */
+const char *masking_refuse_table(const struct masking *masking, const struct lf_connector *connector,
+                                 const struct lf_table *table, const struct lf_schema *lake, struct arena *arena);
+/* Whether a mask has come, gone or changed, or its key has: the lake's rows are of no use any more. */
+bool masking_is_changed(const struct masking *masking, const struct lf_connector *connector,
+                        const struct lf_schema *lake, const struct lf_schema *now);
 
 #endif

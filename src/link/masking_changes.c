@@ -11,7 +11,8 @@ struct followed {
 };
 
 struct lf_changes {
-    const struct lf_connector_ops *ops;
+    const struct lf_connector *connector; /* ours, which says of the one below what it can */
+    const struct lf_connector_ops *ops;   /* of the one below */
     struct lf_changes *inner;
     struct followed *tables;
     size_t ntables;
@@ -36,6 +37,7 @@ bool masking_changes_open(struct lf_session *session, struct lf_slice cursor, co
 {
     struct lf_changes *changes = mem_new(1, sizeof *changes);
     struct lf_table_state *sources = mem_new(ntables + 1, sizeof *sources);
+    changes->connector = &session->masking->connector;
     changes->ops = session->ops;
     changes->tables = mem_new(ntables + 1, sizeof *changes->tables);
     changes->ntables = ntables;
@@ -115,10 +117,14 @@ static void lose(struct lf_changes *changes, const struct followed *table, struc
 /* The columns of the source from here on. */
 static void mask_schema(struct lf_changes *changes, struct followed *table, struct lf_event *event)
 {
+    struct arena *arena = &changes->arena;
     struct masking_shape shape;
     masking_shape_of_source(table->shape.rules, table->shape.table, event->schema, &table->shape, &shape);
-    const char *refusal = masking_refuse(&shape, &changes->arena);
-    refusal = refusal != NULL ? refusal : masking_refuse_strangers(&table->shape, &shape, &changes->arena);
+    const struct lf_schema before = masking_lake_schema(&table->shape, arena), now = masking_lake_schema(&shape, arena);
+    const char *refusal = masking_refuse(&shape, arena);
+    if (refusal == NULL) {
+        refusal = masking_refuse_bare(shape.rules, changes->connector, &before, &now, arena);
+    }
     table->lost = refusal != NULL;
     if (table->lost) { /* what it was last stays, to compare with */
         masking_shape_done(&shape);
@@ -128,9 +134,7 @@ static void mask_schema(struct lf_changes *changes, struct followed *table, stru
     masking_shape_done(&table->shape);
     table->shape = shape;
     changes->any = changes->any || shape.any;
-    struct lf_schema *schema = arena_alloc(&changes->arena, sizeof *schema);
-    *schema = masking_lake_schema(&table->shape, &changes->arena);
-    event->schema = schema;
+    event->schema = arena_copy(arena, &now, sizeof now);
 }
 
 static void hush_fault(struct lf_changes *changes, const struct masking_shape *shape, struct lf_event *event)

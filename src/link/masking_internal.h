@@ -3,6 +3,7 @@
  * What the files of masking share.
  *
  *   masking.c          rules; columns of source and lake
+ *   masking_refuse.c   masks and tables that do not fit, or not any more
  *   masking_session.c  a session; what it hands through
  *   masking_load.c     rows of a chunk
  *   masking_changes.c  events
@@ -58,6 +59,10 @@ struct masking_shape {
 void masking_shape_done(struct masking_shape *shape); /* for CLEANUP */
 
 const struct masking_rules *masking_find_rules(const struct masking *masking, const char *table, struct lf_slice id);
+/* What is said of the column; NULL: nothing. `rules` may be NULL. */
+const struct masking_rule *masking_find_rule(const struct masking_rules *rules, const char *column);
+/* One of today's masks; NULL: none is the same. */
+const struct mask *masking_find_sign(const struct masking *masking, const struct mask *sign);
 /* From what the source says. `before` (may be NULL): columns of the same id keep its masks, if no name says otherwise. */
 void masking_shape_of_source(const struct masking_rules *rules, const char *table, const struct lf_schema *schema,
                              const struct masking_shape *before, struct masking_shape *ret_shape);
@@ -73,10 +78,9 @@ const char *masking_refuse(const struct masking_shape *shape, struct arena *aren
 
 /* The same for names of columns in the configuration that the table does not have. */
 const char *masking_refuse_names(const struct masking_shape *shape, struct arena *arena);
-/* The same while the table is followed: a masked column has gone, and there is a new one without a mask, which could be the same
- * under another name where the source cannot prove that. */
-const char *masking_refuse_strangers(const struct masking_shape *before, const struct masking_shape *now,
-                                     struct arena *arena);
+/* The same for a column without a mask that is a masked one of the lake, or may be under another name. `rules` may be NULL. */
+const char *masking_refuse_bare(const struct masking_rules *rules, const struct lf_connector *connector,
+                                const struct lf_schema *lake, const struct lf_schema *now, struct arena *arena);
 
 void masking_row(const struct masking_shape *shape, const struct lf_cell *cells, struct arena *arena,
                  struct lf_cell *ret_cells);

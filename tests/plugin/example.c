@@ -503,7 +503,7 @@ const struct lf_connector *lakefeed_connector(void)
         .name = "example",
         .scheme = "example",
         .summary = "a small database in memory, for tests and as a pattern for connectors",
-        .capabilities = LF_CAP_SPLITS | LF_CAP_PARALLEL | LF_CAP_ABSENT,
+        .capabilities = LF_CAP_SPLITS | LF_CAP_PARALLEL | LF_CAP_ABSENT | LF_CAP_COLUMN_IDS,
         .options = example_options,
         .ops = &example_ops,
         .ops_size = sizeof(struct lf_connector_ops),

@@ -65,7 +65,8 @@ const struct lf_connector *lakefeed_postgres_connector(void)
         .name = "postgres",
         .scheme = "postgresql",
         .summary = "PostgreSQL databases, version 13 and newer",
-        .capabilities = LF_CAP_SPLITS | LF_CAP_PARALLEL | LF_CAP_TRACK | LF_CAP_ABSENT | LF_CAP_FILTER,
+        .capabilities =
+            LF_CAP_SPLITS | LF_CAP_PARALLEL | LF_CAP_TRACK | LF_CAP_ABSENT | LF_CAP_FILTER | LF_CAP_COLUMN_IDS,
         .options = options,
         .ops = &ops,
         .ops_size = sizeof(struct lf_connector_ops),

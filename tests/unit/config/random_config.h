@@ -128,9 +128,12 @@ static inline bool random_config_is_wanted(struct random_config *maker, const st
 
 static inline void random_config_column(struct random_config *maker)
 {
-    static const char *const forms[] = {"{\"type\":\"json\"}", "{\"mask\":\"null\"}", "{\"mask\":\"fixed\"}",
+    static const char *const forms[] = {"{\"type\":\"json\"}",
+                                        "{\"mask\":\"null\"}",
+                                        "{\"mask\":\"fixed\"}",
                                         "{\"mask\":\"fixed\",\"mask_text\":\"a ${S}\"}",
-                                        "{\"type\":\"date\",\"mask\":\"hash\"}"};
+                                        "{\"type\":\"date\",\"mask\":\"hash\"}",
+                                        "{\"mask\":\"none\"}"};
     buf_append_text(&maker->text, forms[random_config_below(maker, ARRAY_LEN(forms))]);
 }
 

@@ -127,7 +127,7 @@ static void parse_when_a_mask_cannot_be_then_refused(UNUSED void **state)
 {
     assert_link_refused("\"entities\":[{\"table\":\"t\",\"columns\":{\"c\":{\n\"mask\":\"rot13\"}}}]",
                         "t.json: line 4: links[0].entities[0].columns.c.mask: \"rot13\" is not possible; choose one of "
-                        "\"null\", \"fixed\", \"hash\"");
+                        "\"null\", \"fixed\", \"hash\", \"none\"");
     assert_link_refused(
         "\"entities\":[{\"table\":\"t\",\"columns\":{\"c\":{\"mask\":\"null\",\n\"mask_text\":\"x\"}}}]",
         "t.json: line 4: links[0].entities[0].columns.c.mask_text: is the text of {\"mask\": \"fixed\"} alone; take "
