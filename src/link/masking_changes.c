@@ -186,8 +186,8 @@ static void mask_batch(struct lf_changes *changes, struct lf_batch *batch)
 
 static bool hush(const struct lf_changes *changes, struct lf_error *err)
 {
-    return changes->any && err->kind == LF_DATA &&
-           lf_error_set(err, LF_DATA, err->code,
+    return changes->any && masking_is_telling(err->kind) &&
+           lf_error_set(err, err->kind, err->code,
                         "the change stream cannot be read; what the source says of it is not shown, since tables of it "
                         "have masked columns");
 }
