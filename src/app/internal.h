@@ -36,6 +36,7 @@ struct app_link {
     struct lake_opened opened;
     char *folder; /* scratch, below the state directory */
     char *location;
+    char *track_command;
     int state_lock_fd; /* -1: not held */
     struct link *link;
 };

@@ -97,6 +97,35 @@ static void fill_entities(struct app_link *app)
     }
 }
 
+static void append_entities(struct buf *command, const struct config_link *settings)
+{
+    CLEANUP(buf_done) struct buf tables = {0};
+    for (size_t i = 0; i < settings->nentities; i++) {
+        buf_printf(&tables, "%s%s", i > 0 ? "," : "", settings->entities[i].table);
+    }
+    if (tables.len > 0) {
+        buf_append_text(command, " --entities ");
+        buf_append_quoted(command, buf_text(&tables));
+    }
+}
+
+/* A file is named, not repeated: filters, options and secrets stand in it alone. */
+static char *track_command(const struct config *config, const struct config_link *settings)
+{
+    CLEANUP(buf_done) struct buf command = {0};
+    if (config->name != NULL) {
+        buf_append_text(&command, "lakefeed track -c ");
+        buf_append_quoted(&command, config->name);
+        buf_append_text(&command, " --link ");
+        buf_append_quoted(&command, settings->name);
+    } else {
+        buf_append_text(&command, "lakefeed track --source ");
+        buf_append_quoted(&command, settings->source_url);
+        append_entities(&command, settings);
+    }
+    return text_copy(buf_text(&command));
+}
+
 static struct link_options link_options(const struct app_link *app, const struct app_options *options)
 {
     const struct config_link *settings = app->settings;
@@ -107,6 +136,7 @@ static struct link_options link_options(const struct app_link *app, const struct
         .masking = app->masking,
         .url = settings->source_url,
         .shown_url = settings->source_shown,
+        .track_command = app->track_command,
         .connector_options = settings->connector_options,
         .nconnector_options = settings->nconnector_options,
         .lake = app->opened.lake,
@@ -145,6 +175,8 @@ bool app_link_begin(struct app_link *app, const struct app_options *options, con
     masking_free(&app->masking);
     app->masking = app_masking_new(app->settings, app->connector);
     fill_entities(app);
+    text_free(&app->track_command);
+    app->track_command = track_command(app->config, app->settings);
     struct link_options made = link_options(app, options);
     made.observer = *observer;
     if (options->resync != NULL) {
@@ -164,5 +196,6 @@ void app_link_close(struct app_link *link)
     free(link->entities);
     text_free(&link->folder);
     text_free(&link->location);
+    text_free(&link->track_command);
     fd_close(&link->state_lock_fd);
 }

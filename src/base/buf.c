@@ -32,6 +32,15 @@ void buf_reset(struct buf *buf)
     }
 }
 
+void buf_append_quoted(struct buf *buf, const char *text)
+{
+    buf_append_char(buf, '\'');
+    for (; *text != '\0'; text++) {
+        buf_append_text(buf, *text == '\'' ? "'\\''" : (char[]){*text, '\0'});
+    }
+    buf_append_char(buf, '\'');
+}
+
 char *buf_reserve(struct buf *buf, size_t len)
 {
     size_t max = buf_max(buf);

@@ -31,6 +31,8 @@ void buf_append(struct buf *buf, const void *ptr, size_t len);
 void buf_append_char(struct buf *buf, char c);
 void buf_append_text(struct buf *buf, const char *text);
 void buf_printf(struct buf *buf, const char *fmt, ...) LF_PRINTF(2, 3);
+/* One word of a command line that can be pasted into a shell. */
+void buf_append_quoted(struct buf *buf, const char *text);
 /* Room for len more bytes: writes go to the returned place, buf_commit tells how many. NULL on overflow. */
 char *buf_reserve(struct buf *buf, size_t len);
 void buf_commit(struct buf *buf, size_t len);

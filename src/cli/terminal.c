@@ -146,15 +146,7 @@ void text_append_quoted(struct buf *out, const char *text)
         buf_append_text(out, text);
         return;
     }
-    buf_append_char(out, '\'');
-    for (; *text != '\0'; text++) {
-        if (*text == '\'') {
-            buf_append_text(out, "'\\''");
-        } else {
-            buf_append_char(out, *text);
-        }
-    }
-    buf_append_char(out, '\'');
+    buf_append_quoted(out, text);
 }
 
 void text_print_wrapped(FILE *out, const char *text, size_t used, size_t indent, size_t columns)

@@ -276,34 +276,12 @@ static size_t count_untracked(struct search *search, const char ***ret_names, si
     return n;
 }
 
-/* One word of a command line that can be pasted into a shell. */
-static void append_quoted(struct buf *out, const char *text)
+static bool refuse_untracked(const struct link *link, const char *first, size_t n, struct lf_error *err)
 {
-    buf_append_char(out, '\'');
-    for (; *text != '\0'; text++) {
-        buf_append_text(out, *text == '\'' ? "'\\''" : (char[]){*text, '\0'});
-    }
-    buf_append_char(out, '\'');
-}
-
-static bool refuse_untracked(struct search *search, const char *first, size_t n, struct lf_error *err)
-{
-    const struct link_options *options = &search->link->options;
-    CLEANUP(buf_done) struct buf command = {0};
-    CLEANUP(buf_done) struct buf tables = {0};
-    buf_append_text(&command, "lakefeed track --source ");
-    append_quoted(&command, options->url);
-    for (size_t i = 0; i < options->nentities; i++) {
-        buf_printf(&tables, "%s%s", i > 0 ? "," : "", options->entities[i].table);
-    }
-    if (tables.len > 0) {
-        buf_append_text(&command, " --entities ");
-        append_quoted(&command, buf_text(&tables));
-    }
     return lf_error_set(err, LF_CONFIG, 0,
                         "changes of table %s%s are not tracked; nothing is installed in a source without being asked. "
                         "Add --track to this command, or run: %s",
-                        first, n > 1 ? " and others" : "", buf_text(&command));
+                        first, n > 1 ? " and others" : "", link->options.track_command);
 }
 
 /* Tables without change tracking: tracked now when that was asked for, else refused (named ones, or all of them) or left out. */
@@ -317,7 +295,7 @@ static bool settle_tracking(struct search *search, struct lf_error *err)
     if (n > 0 && link->options.track && link->ops->track != NULL) {
         ok = link->ops->track(link->session, names, n, err) && discover(search, err) && choose(search, err);
     } else if (n > 0 && (n == chosen || link->options.entities != NULL)) {
-        ok = refuse_untracked(search, names[0], n, err);
+        ok = refuse_untracked(link, names[0], n, err);
     }
     free(names);
     for (size_t i = 0; ok && i < search->nfound; i++) {

@@ -71,7 +71,8 @@ struct link_options {
     const struct lf_connector *connector; /* with masking: masking_connector */
     struct masking *masking;              /* NULL: nothing is masked */
     const char *url;
-    const char *shown_url; /* in messages; NULL: url */
+    const char *shown_url;     /* in messages; NULL: url */
+    const char *track_command; /* that tracks the link's tables, for people to paste */
     const struct lf_option_value *connector_options;
     size_t nconnector_options;
     struct lake *lake;                         /* locked by the caller */

@@ -7,6 +7,7 @@ import hmac
 import json
 import os
 import pathlib
+import shlex
 
 import pytest
 
@@ -518,8 +519,11 @@ def test_another_filter_loads_the_entity_again(pg):
     configure(pg, [{"table": "orders", "filter": "region = 'eu'"}])
     pg.track_once()
     configure(pg, [{"table": "orders", "filter": "region IN ('us')"}])
-    assert "not tracked" in pg.once(expect=2).err
-    result = pg.track_once()
+    said = pg.once(expect=2).events[-1]["message"]
+    assert "not tracked" in said
+    command = shlex.split(said[said.index("run: lakefeed ") + len("run: lakefeed ") :])
+    pg.lakefeed(*command)
+    result = pg.once()
     assert [e["entity"] for e in result.events if e["event"] == "entity_reload"] == ["orders"]
     assert regions(pg) == wanted(pg, "region = 'us'")
     # The same in other words is the same.

@@ -2,6 +2,7 @@
 """Who owns the source's log, and what happens when source, lake or state are not what they were."""
 
 import contextlib
+import json
 import os
 import pathlib
 import shutil
@@ -22,10 +23,17 @@ def shop(world):
     return world
 
 
+def write_configuration(world, name, url):
+    """Of one link that follows the table t."""
+    link = {"name": "shop", "source": {"url": url}, "lake": {"url": f"file:{world.lake}"}, "entities": ["t"]}
+    world.config = world.folder / name
+    world.config.write_text(json.dumps({"version": 1, "links": [link]}))
+
+
 # --- tracking ---
 
 
-def paste(world, command):
+def paste(world, command, env=None):
     """What a user does: the command as printed, in a shell in which lakefeed is installed."""
     path = world.folder / "bin"
     path.mkdir(exist_ok=True)
@@ -33,7 +41,7 @@ def paste(world, command):
         (path / "lakefeed").symlink_to(world.binary)
     return subprocess.run(
         ["/bin/sh", "-c", command],
-        env={**os.environ, "PATH": f"{path}:{os.environ['PATH']}"},
+        env={**os.environ, "PATH": f"{path}:{os.environ['PATH']}", **(env or {})},
         capture_output=True,
         stdin=subprocess.DEVNULL,
         timeout=60,
@@ -63,6 +71,21 @@ def test_the_command_to_paste_names_only_the_chosen_tables(world):
     assert not world.query("SELECT 1 FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = 'private'")
     world.once("--entities", "t")
     world.assert_equal(["t"])
+
+
+@pytest.mark.parametrize("verb", [["run", "--once"], ["snapshot"]])
+def test_the_command_to_paste_names_the_configuration_and_shows_no_secret(world, verb):
+    world.db = world.folder / "hush.db"
+    world.sql(*TABLE, "CREATE TABLE private(id INTEGER PRIMARY KEY)")
+    write_configuration(world, "my file.json", "sqlite:${SHOP_DB}")
+    secret = {"SHOP_DB": str(world.db)}
+    result = world.lakefeed(*verb, *world.options(), expect=2, env=secret)
+    assert "are not tracked" in result.err and "sqlite:/" not in result.err
+    command = f"lakefeed track -c '{world.config}' --link 'shop'"
+    assert command in result.err
+    assert paste(world, command, secret).returncode == 0
+    assert not world.query("SELECT 1 FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = 'private'")
+    world.once(env=secret)
 
 
 def test_untrack_leaves_no_trace(world):
@@ -190,6 +213,16 @@ def test_a_lake_that_was_moved_goes_on(shop):
 
 
 # --- another source than that of the lake ---
+
+
+def test_verify_of_another_source_is_refused_without_a_secret_of_its_url(shop):
+    other = shop.folder / "other.db"
+    shop.sql(*TABLE, db=other)
+    shop.lakefeed("track", "--source", f"sqlite:{other}")
+    write_configuration(shop, "lakefeed.json", "sqlite:${SHOP_DB}")
+    result = shop.lakefeed("verify", *shop.options(), expect=2, env={"SHOP_DB": str(other)})
+    assert "the lake was made from source sqlite:" in result.err and "but sqlite:${SHOP_DB} is sqlite:" in result.err
+    assert str(other) not in result.err
 
 
 def assert_refused(world, head, status=5):
