@@ -345,8 +345,8 @@ static void load_when_the_key_is_masked_then_cut_above_the_source_and_unordered(
     begin(&top, &two, &hash_id, 1);
     below.has_bound = true;
     below.bound = number(5);
-    for (int i = 0; i < 20; i++) {
-        cells[2 * i] = number(i);
+    for (size_t i = 0; i < 20; i++) {
+        cells[2 * i] = number((int64_t)i);
         cells[2 * i + 1] = none;
     }
     below.rows = (struct lf_rows){cells, 20};
