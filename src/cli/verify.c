@@ -179,6 +179,7 @@ static bool compare(struct cli *cli, const struct config_link *link, struct veri
         .ops = masking != NULL ? masking_connector(masking)->ops : connector->ops,
         .masking = masking,
         .url = link->source_url,
+        .shown_url = link->source_shown,
         .connector_options = link->connector_options,
         .nconnector_options = link->nconnector_options,
         .lake = opened.lake,

@@ -341,11 +341,12 @@ static bool open_session(struct verify *verify, struct lf_session **session, str
 
 static bool check_identity(struct verify *verify, struct lf_error *err)
 {
+    const struct verify_options *options = verify->options;
     const char *identity = NULL;
-    TRY(verify->options->ops->identity(verify->load_session, &identity, err));
+    TRY(options->ops->identity(verify->load_session, &identity, err));
     return strcmp(identity, verify->model->source) == 0 ||
            lf_error_set(err, LF_CONFIG, 0, "the lake was made from source %s, but %s is %s", verify->model->source,
-                        verify->options->url, identity);
+                        options->shown_url != NULL ? options->shown_url : options->url, identity);
 }
 
 static bool is_wanted(const struct verify_options *options, const char *entity)

@@ -51,6 +51,7 @@ struct verify_options {
     const struct lf_connector_ops *ops; /* with masking: those of masking_connector */
     const struct masking *masking;      /* NULL: nothing is masked */
     const char *url;
+    const char *shown_url; /* in messages; NULL: url */
     const struct lf_option_value *connector_options;
     size_t nconnector_options;
     struct lake *lake;
