@@ -79,7 +79,6 @@ static struct app_process process_of(const struct runner_report *report)
         .next_attempt_ms = report->next_attempt_ms,
         .err = &report->err,
         .lag = report->lag.known ? &report->lag.now : NULL,
-        .lag_text = report->lag.text,
     };
 }
 

@@ -57,7 +57,6 @@ struct app_process {
     int64_t pid, since_ms, next_attempt_ms;
     const struct lf_error *err; /* NULL: none */
     const struct link_lag *lag; /* NULL: not known */
-    const char *lag_text;
 };
 
 bool show_status(const struct config_link *settings, const struct app_options *options,

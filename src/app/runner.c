@@ -61,8 +61,6 @@ void runner_set_lag(struct runner *runner, const struct link_lag *lag)
     struct runner_lag seen = {.known = lag != NULL};
     if (lag != NULL) {
         seen.now = *lag;
-        seen.now.text = NULL;
-        (void)snprintf(seen.text, sizeof seen.text, "%s", lag->text != NULL ? lag->text : "");
     }
     pthread_mutex_lock(&runner->mutex);
     runner->now.lag = seen;

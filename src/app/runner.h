@@ -52,11 +52,9 @@ void runner_ask(struct runner *runner, struct admin_call *call, runner_done done
 void runner_replace(struct runner *runner, struct config *config, const struct config_link *settings);
 
 /* What its source keeps for it, as seen a moment ago. */
-#define RUNNER_LAG_TEXT 300
 struct runner_lag {
     bool known;
-    struct link_lag now; /* its text is NULL: it stands in what follows */
-    char text[RUNNER_LAG_TEXT];
+    struct link_lag now;
 };
 
 struct runner_report {

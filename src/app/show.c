@@ -95,7 +95,8 @@ static void write_lag(struct json_writer *writer, const struct app_process *proc
     put_known(writer, "beyondBytes", process->lag->beyond_bytes);
     put_known(writer, "retainedBytes", process->lag->retained_bytes);
     put_known(writer, "leftBytes", process->lag->left_bytes);
-    json_put_text(writer, "text", process->lag_text);
+    put_known(writer, "ageSeconds", process->lag->age_seconds);
+    json_put_text(writer, "text", process->lag->text);
     json_end_object(writer);
 }
 

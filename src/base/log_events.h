@@ -74,6 +74,10 @@
     X(source_retains, LOG_WARN, "retained_bytes, beyond_bytes, left_bytes, seconds_behind, text", \
       "the source keeps more of its log for this link than max_retained, or is about to give the link up; text says " \
       "what keeps it; told again whenever it has doubled") \
+    X(source_lag_unknown, LOG_WARN, "kind, code, message", \
+      "the source does not say what it keeps of its log for this link; the link goes on, status shows what was known " \
+      "last " \
+      "and how old it is; told once until there is an answer") \
     X(source_waiting, LOG_WARN, "kind, code, message", "the source is busy or out of reach; tried again") \
     X(http_try_failed, LOG_DEBUG, \
       "method, url, attempt, status, reason, client_request_id, request_id, again, delay_ms", \

@@ -39,7 +39,12 @@ static void print_lag(const struct json *lag, FILE *out)
         print_size(out, bytes);
     }
     const char *text = text_of(lag, "text");
-    (void)fprintf(out, "%s%s\n", text[0] == '\0' ? "" : "; ", text);
+    (void)fprintf(out, "%s%s", text[0] == '\0' ? "" : "; ", text);
+    int64_t age = number_of(lag, "ageSeconds");
+    if (age > 0) {
+        (void)fprintf(out, "; so it was %" PRId64 " s ago, the source does not answer", age);
+    }
+    (void)fputc('\n', out);
 }
 
 static void print_process(const struct json *process, FILE *out)

@@ -82,7 +82,10 @@ struct feed {
 
 /* What was seen of the source's log; see lag.c. */
 struct lag {
-    int64_t looked_ms;    /* monotonic; 0: never */
+    int64_t looked_ms;   /* monotonic; 0: never */
+    int64_t answered_ms; /* the same of the last look that had an answer, which is `last` */
+    struct link_lag last;
+    bool silent;          /* the last look had none */
     int64_t beyond_bytes; /* behind the committed cursor; 0 after a snapshot */
     int64_t bound_bytes;  /* the least of what we and the source want to be kept */
     bool over;            /* it was too much at the last look */
@@ -182,7 +185,8 @@ bool feed_pump(struct link *link, int wait_ms, bool *ret_any, struct lf_error *e
 bool feed_cut(struct link *link, struct lf_error *err) LF_MUST_CHECK;
 
 /* lag.c */
-/* Now and then asks the source what it keeps for us, tells the observer, and warns. */
+/* Now and then asks the source what it keeps for us, tells the observer, and warns. A source that does not answer is warned of, too: the
+ * stream alone decides whether it is well. CANCELLED. */
 bool lag_look(struct link *link, struct lf_error *err) LF_MUST_CHECK;
 /* So much log lies behind the committed cursor that an idle link moves it on at once. */
 bool lag_cursor_is_due(const struct link *link);

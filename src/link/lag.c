@@ -5,6 +5,8 @@
  */
 #include "link/internal.h"
 
+#include <stdio.h>
+
 #define LOOK_MS 5000
 #define CURSOR_BYTES (INT64_C(64) << 20) /* so much behind an idle link is worth a commit */
 #define EARLY_MS 15000                   /* between two snapshots that only the source's log asks for */
@@ -52,7 +54,7 @@ static void warn(struct link *link, const struct link_lag *lag)
                                   LOG_NUM("beyond_bytes", lag->beyond_bytes),
                                   LOG_NUM("left_bytes", lag->left_bytes),
                                   LOG_NUM("seconds_behind", lag->seconds_behind),
-                                  LOG_TEXT("text", lag->text != NULL ? lag->text : ""),
+                                  LOG_TEXT("text", lag->text),
                                   {0}});
 }
 
@@ -66,24 +68,61 @@ static void tell(struct link *link, const struct link_lag *lag)
     }
 }
 
+static void take_answer(struct link *link, const struct lf_lag *seen)
+{
+    struct lag *lag = &link->lag;
+    lag->answered_ms = lag->looked_ms;
+    lag->silent = false;
+    lag->last = (struct link_lag){
+        .beyond_bytes = seen->beyond_bytes, .retained_bytes = seen->retained_bytes, .left_bytes = seen->left_bytes};
+    (void)snprintf(lag->last.text, sizeof lag->last.text, "%s", seen->text != NULL ? seen->text : "");
+    lag->beyond_bytes = seen->beyond_bytes;
+    lag->bound_bytes = seen->left_bytes >= 0 && seen->left_bytes < bound_of(link) ? seen->left_bytes : bound_of(link);
+}
+
+/* Once, until there is an answer again. */
+static void note_silence(struct link *link, const struct lf_error *err)
+{
+    if (!link->lag.silent) {
+        log_failure(link->options.log, &link->where, EVENT_source_lag_unknown, err);
+    }
+    link->lag.silent = true;
+}
+
+static struct link_lag lag_now(const struct link *link)
+{
+    const struct lag *lag = &link->lag;
+    struct link_lag now = {.age_seconds = -1, .beyond_bytes = -1, .retained_bytes = -1, .left_bytes = -1};
+    if (lag->answered_ms != 0) {
+        now = lag->last;
+        now.age_seconds = (lag->looked_ms - lag->answered_ms) / 1000;
+    }
+    now.seconds_behind = seconds_behind(link);
+    return now;
+}
+
 bool lag_look(struct link *link, struct lf_error *err)
 {
     struct lf_lag seen = {.beyond_bytes = -1, .retained_bytes = -1, .left_bytes = -1};
-    int64_t now = link_monotonic_ms(link);
-    bool due = link->lag.looked_ms == 0 || now - link->lag.looked_ms >= LOOK_MS;
+    int64_t now_ms = link_monotonic_ms(link);
+    bool due = link->lag.looked_ms == 0 || now_ms - link->lag.looked_ms >= LOOK_MS;
     if (link->ops->lag == NULL || !due) {
         return true;
     }
-    link->lag.looked_ms = now;
-    TRY(link->ops->lag(link->session, &link->consumer, &seen, err));
-    const struct link_lag lag = {.seconds_behind = seconds_behind(link),
-                                 .beyond_bytes = seen.beyond_bytes,
-                                 .retained_bytes = seen.retained_bytes,
-                                 .left_bytes = seen.left_bytes,
-                                 .text = seen.text};
-    link->lag.beyond_bytes = lag.beyond_bytes;
-    link->lag.bound_bytes = lag.left_bytes >= 0 && lag.left_bytes < bound_of(link) ? lag.left_bytes : bound_of(link);
-    warn(link, &lag);
+    link->lag.looked_ms = now_ms;
+    bool answered = link->ops->lag(link->session, &link->consumer, &seen, err);
+    if (!answered && err->kind == LF_CANCELLED) {
+        return false;
+    }
+    if (answered) {
+        take_answer(link, &seen);
+    } else {
+        note_silence(link, err);
+    }
+    const struct link_lag lag = lag_now(link);
+    if (answered) {
+        warn(link, &lag);
+    }
     tell(link, &lag);
     return true;
 }

@@ -42,10 +42,12 @@ struct link_failure {
 };
 
 /* How far the source's log has gone on without the lake. -1: not known. */
+#define LINK_LAG_TEXT 300
 struct link_lag {
     int64_t seconds_behind; /* since the oldest change that was received and stands in no commit; 0: there is none */
+    int64_t age_seconds;    /* of what follows; it grows while the source does not answer */
     int64_t beyond_bytes, retained_bytes, left_bytes; /* as in struct lf_lag */
-    const char *text;                                 /* may be NULL */
+    char text[LINK_LAG_TEXT];
 };
 
 /* What a terminal or a history wants to know. One call at a time of each link, from any of its threads: who watches several links
