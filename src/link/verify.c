@@ -2,6 +2,7 @@
 #include "link/verify_internal.h"
 
 #include "base/macros.h"
+#include "commit/commit.h"
 #include "lake/path.h"
 
 #include <assert.h>
@@ -11,7 +12,6 @@
 #define ROUNDS_MAX 10
 #define RESTARTS_MAX 10u
 #define BUSY_WAIT_MS 500
-#define READ_TRIES 10
 #define POLL_MS 200
 #define COMMIT_WAIT_MS 15000
 #define SORTER_MEMORY_LEAST ((size_t)64 << 10)
@@ -82,11 +82,6 @@ static void note(const struct verify *verify, const char *text)
 
 /* ---- the commit ---- */
 
-static bool next_bytes(void *context, char *ret_bytes, size_t size, size_t *ret_len, struct lf_error *err)
-{
-    return lake_input_read(context, ret_bytes, size, ret_len, err);
-}
-
 bool verify_model_moved(const struct verify *verify, bool *ret_moved, struct lf_error *err)
 {
     struct lake *lake = verify->options->lake;
@@ -96,34 +91,14 @@ bool verify_model_moved(const struct verify *verify, bool *ret_moved, struct lf_
     return true;
 }
 
-/* It may be replaced while it is read: what was parsed counts only if the ETag is still the same. */
 static bool read_model(struct verify *verify, struct lf_error *err)
 {
-    struct lake *lake = verify->options->lake;
-    for (int i = 0; i < READ_TRIES; i++) {
-        CLEANUP(model_free) struct model *model = NULL;
-        CLEANUP(lake_input_done) struct lake_input input = {.lake = lake, .path = LAKE_PATH_MODEL};
-        struct lake_stat before;
-        struct lf_error failure;
-        bool moved = false;
-        TRY(lake->ops->stat(lake, LAKE_PATH_MODEL, &before, err));
-        memcpy(verify->etag, before.etag, sizeof verify->etag);
-        bool parsed = model_parse(next_bytes, &input, &model, &failure);
-        TRY(verify_model_moved(verify, &moved, err));
-        if (moved) {
-            continue;
-        }
-        if (!parsed) {
-            *err = failure;
-            return lf_error_wrap(err, "%s", LAKE_PATH_MODEL);
-        }
-        model_free(&verify->model);
-        verify->model = model;
-        model = NULL;
-        return true;
-    }
-    return lf_error_set(err, LF_TRANSIENT, 0, "%s changed each of the %d times that it was read", LAKE_PATH_MODEL,
-                        READ_TRIES);
+    CLEANUP(model_free) struct model *model = NULL;
+    TRY(commit_read_head(verify->options->lake, &model, verify->etag, err));
+    model_free(&verify->model);
+    verify->model = model;
+    model = NULL;
+    return true;
 }
 
 static bool refresh_model(struct verify *verify, struct lf_error *err)
