@@ -146,20 +146,6 @@ static bool discover(struct search *search, struct lf_error *err)
 
 /* ---- choosing ---- */
 
-static const struct model_entity *head_entity_configured(const struct link *link,
-                                                         const struct link_entity_config *config);
-
-/* A table that was renamed keeps its masks. */
-static void bind_masks(const struct link *link)
-{
-    for (size_t i = 0; link->options.masking != NULL && i < link->options.nentities; i++) {
-        const struct model_entity *old = head_entity_configured(link, &link->options.entities[i]);
-        if (old != NULL && old->table_id.len > 0) {
-            masking_bind(link->options.masking, link->options.entities[i].table, model_bytes_slice(&old->table_id));
-        }
-    }
-}
-
 /* The entity of a configured table that has another name by now: it still has the name that the configuration gives it. */
 static const struct model_entity *head_entity_configured(const struct link *link,
                                                          const struct link_entity_config *config)
@@ -176,6 +162,35 @@ static const struct model_entity *head_entity_configured(const struct link *link
         lake_entity_name(config->table, NULL, &name);
     }
     return model_find(head, buf_text(&name));
+}
+
+/* A table that was renamed keeps its masks. */
+static void bind_masks(const struct link *link)
+{
+    for (size_t i = 0; link->options.masking != NULL && i < link->options.nentities; i++) {
+        const struct model_entity *old = head_entity_configured(link, &link->options.entities[i]);
+        if (old != NULL && old->table_id.len > 0) {
+            masking_bind(link->options.masking, link->options.entities[i].table, model_bytes_slice(&old->table_id));
+        }
+    }
+}
+
+/* What is configured of a table, which may have another name by now; `old` (may be NULL): its entity. NULL: nothing. */
+static const struct link_entity_config *config_of(const struct link *link, const char *table,
+                                                  const struct model_entity *old)
+{
+    const struct link_options *options = &link->options;
+    for (size_t i = 0; i < options->nentities; i++) {
+        if (strcmp(options->entities[i].table, table) == 0) {
+            return &options->entities[i];
+        }
+    }
+    for (size_t i = 0; old != NULL && i < options->nentities; i++) {
+        if (head_entity_configured(link, &options->entities[i]) == old) {
+            return &options->entities[i];
+        }
+    }
+    return NULL;
 }
 
 /* A configured table may have been renamed: its entity leads to it by the table's id. */
@@ -319,16 +334,6 @@ static void take_name(struct search *search, const char *name)
     search->taken[search->ntaken] = NULL;
 }
 
-static const char *configured_name(const struct link *link, const char *table)
-{
-    for (size_t i = 0; i < link->options.nentities; i++) {
-        if (strcmp(link->options.entities[i].table, table) == 0) {
-            return link->options.entities[i].name;
-        }
-    }
-    return NULL;
-}
-
 static void take_head_names(struct search *search)
 {
     const struct model *head = committer_head(search->link->committer);
@@ -339,10 +344,10 @@ static void take_head_names(struct search *search)
     }
 }
 
-static bool name_entity(struct search *search, const struct found *found, const struct model_entity *old,
-                        struct buf *out, struct lf_error *err)
+static bool name_entity(struct search *search, const struct found *found, const struct link_entity_config *config,
+                        const struct model_entity *old, struct buf *out, struct lf_error *err)
 {
-    const char *configured = configured_name(search->link, found->table.name);
+    const char *configured = config != NULL ? config->name : NULL;
     if (old != NULL) {
         buf_append_text(out, old->name);
         return true;
@@ -404,23 +409,6 @@ static bool is_remasked(const struct link *link, const struct model_entity *old,
     return changed;
 }
 
-static struct link_policy policy_of(const struct link *link, const char *table, const char *entity)
-{
-    const struct link_options *options = &link->options;
-    for (size_t i = 0; i < options->nentities; i++) {
-        if (strcmp(options->entities[i].table, table) == 0) {
-            return options->entities[i].policy;
-        }
-    }
-    for (size_t i = 0; i < options->nentities; i++) { /* the table has another name by now */
-        const struct model_entity *old = head_entity_configured(link, &options->entities[i]);
-        if (old != NULL && strcmp(old->name, entity) == 0) {
-            return options->entities[i].policy;
-        }
-    }
-    return options->policy;
-}
-
 static bool start_versions(struct entity *entity, const struct found *found, const struct model_entity *old,
                            struct lf_error *err)
 {
@@ -477,25 +465,16 @@ static bool make_entity(struct search *search, const struct found *found, struct
     struct link *link = search->link;
     CLEANUP(buf_done) struct buf name = {0};
     const struct model_entity *old = head_entity_of(search, &found->table);
-    TRY(name_entity(search, found, old, &name, err));
+    const struct link_entity_config *config = config_of(link, found->table.name, old);
+    TRY(name_entity(search, found, config, old, &name, err));
     struct entity *entity = entity_new(buf_text(&name), &found->table);
     add_entity(link, entity);
     entity->followed = true;
-    entity->policy = policy_of(link, found->table.name, entity->name);
+    entity->policy = config != NULL ? config->policy : link->options.policy;
     if (old != NULL) {
         TRY(judge_old(link, entity, old, &found->table, err));
     }
     return start_versions(entity, found, old, err);
-}
-
-static bool is_wanted(const struct link *link, const struct model_entity *old)
-{
-    for (size_t i = 0; i < link->options.nentities; i++) {
-        if (head_entity_configured(link, &link->options.entities[i]) == old) {
-            return true;
-        }
-    }
-    return link->options.entities == NULL;
 }
 
 static bool is_made(const struct link *link, const char *name)
@@ -515,7 +494,8 @@ static void freeze_missing(struct search *search)
     const struct model *head = committer_head(link->committer);
     for (size_t i = 0; head != NULL && i < head->nentities; i++) {
         const struct model_entity *old = &head->entities[i];
-        if (is_made(link, old->name) || !is_wanted(link, old)) {
+        bool wanted = link->options.entities == NULL || config_of(link, old->table, old) != NULL;
+        if (is_made(link, old->name) || !wanted) {
             continue;
         }
         const struct found *same = find_id(search, &old->table_id);
