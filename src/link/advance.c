@@ -99,11 +99,6 @@ static void freeze(struct advance *advance, const char *reason)
     link_tell_failure(advance->link, "entity", model->name, &err);
 }
 
-static bool is_entity_kind(enum lf_error_kind kind)
-{
-    return kind == LF_DATA || kind == LF_SCHEMA || kind == LF_LIMIT || kind == LF_NOT_FOUND;
-}
-
 /* reason NULL: a first load. */
 static bool begin_load(struct advance *advance, const char *reason, struct lf_error *err)
 {
@@ -235,11 +230,11 @@ static void take_shape(struct model_shape *shape, const struct schema *schema)
  * rows that fit nowhere freeze. */
 static bool judge_failure(struct advance *advance, struct lf_error *err)
 {
-    if (!is_entity_kind(err->kind)) {
+    bool lost = err->kind == LF_DATA || err->kind == LF_NOT_FOUND;
+    if (!lost && !is_entity_kind(err->kind)) {
         return false;
     }
     CLEANUP(text_free) char *reason = text_copy(err->msg);
-    bool lost = err->kind == LF_DATA || err->kind == LF_NOT_FOUND;
     if (lost && !advance->entity->policy.freeze_on_lost_file) {
         return begin_load(advance, reason, err);
     }

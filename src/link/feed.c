@@ -16,11 +16,6 @@ static struct entity *find_table(struct link *link, uint32_t table)
     return NULL;
 }
 
-static bool is_entity_kind(enum lf_error_kind kind)
-{
-    return kind == LF_DATA || kind == LF_SCHEMA || kind == LF_LIMIT;
-}
-
 static void add_event(struct link *link, struct entity *entity, enum spool_event_kind kind, struct schema *schema,
                       enum lf_error_kind fault, const char *reason)
 {

@@ -65,6 +65,12 @@ struct entity {
     atomic_uint next_partition; /* of the load in progress */
 };
 
+/* Trouble of one entity, which freezes alone; all other failures are the link's. */
+static inline bool is_entity_kind(enum lf_error_kind kind)
+{
+    return kind == LF_DATA || kind == LF_SCHEMA || kind == LF_LIMIT;
+}
+
 #define LOAD_THREADS_MAX 4
 
 struct feed {
