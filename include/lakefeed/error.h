@@ -95,4 +95,15 @@ static inline const char *lf_error_kind_name(enum lf_error_kind kind)
     return (size_t)kind < sizeof names / sizeof names[0] ? names[kind] : "?";
 }
 
+/* The kind of a failure by its name; INTERNAL: NULL, or one that only a newer lakefeed knows. */
+static inline enum lf_error_kind lf_error_kind_find(const char *name)
+{
+    for (int kind = LF_NONE + 1; name != NULL && kind < LF_INTERNAL; kind++) {
+        if (strcmp(lf_error_kind_name((enum lf_error_kind)kind), name) == 0) {
+            return (enum lf_error_kind)kind;
+        }
+    }
+    return LF_INTERNAL;
+}
+
 #endif

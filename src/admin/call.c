@@ -281,24 +281,6 @@ unsigned admin_error_print(const struct lf_error *err, struct buf *json)
     return http_status(err->kind);
 }
 
-static enum lf_error_kind kind_of(const char *name)
-{
-    static const struct {
-        const char *name;
-        enum lf_error_kind kind;
-    } kinds[] = {
-#define KIND_ROW(kind_name, text) {#kind_name, LF_##kind_name},
-        LF_ERROR_KINDS(KIND_ROW)
-#undef KIND_ROW
-    };
-    for (size_t i = 1; name != NULL && i < ARRAY_LEN(kinds); i++) {
-        if (strcmp(kinds[i].name, name) == 0) {
-            return kinds[i].kind;
-        }
-    }
-    return LF_INTERNAL;
-}
-
 bool admin_error_parse(const char *json, size_t len, struct lf_error *err)
 {
     CLEANUP(json_free) struct json *root = NULL;
@@ -310,5 +292,5 @@ bool admin_error_parse(const char *json, size_t len, struct lf_error *err)
         return lf_error_set(err, LF_INTERNAL, 0, "the daemon failed without a message");
     }
     (void)json_int(json_member(error, "code"), &code);
-    return lf_error_set(err, kind_of(json_text(json_member(error, "kind"))), (int)code, "%s", message);
+    return lf_error_set(err, lf_error_kind_find(json_text(json_member(error, "kind"))), (int)code, "%s", message);
 }

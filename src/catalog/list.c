@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "base/macros.h"
 #include "catalog/internal.h"
 
 struct listing {
@@ -11,23 +10,6 @@ struct listing {
 static const char *text_at(sqlite3_stmt *row, int column)
 {
     return (const char *)sqlite3_column_text(row, column);
-}
-
-/* A kind that only a newer lakefeed knows reads as INTERNAL. */
-static enum lf_error_kind kind_at(sqlite3_stmt *row, int column)
-{
-    static const char *const names[] = {
-#define KIND_NAME(name, text) #name,
-        LF_ERROR_KINDS(KIND_NAME)
-#undef KIND_NAME
-    };
-    const char *name = text_at(row, column);
-    for (size_t i = 0; name != NULL && i < ARRAY_LEN(names); i++) {
-        if (strcmp(name, names[i]) == 0) {
-            return (enum lf_error_kind)i;
-        }
-    }
-    return LF_INTERNAL;
 }
 
 /* Columns as LIST_FAILURES names them. */
@@ -43,7 +25,7 @@ static void visit_failure(void *context, sqlite3_stmt *row)
                                                     .operation = sqlite3_column_int64(row, 6),
                                                     .attempt = (unsigned)sqlite3_column_int(row, 7),
                                                     .phase = text_at(row, 8),
-                                                    .kind = kind_at(row, 9),
+                                                    .kind = lf_error_kind_find(text_at(row, 9)),
                                                     .code = sqlite3_column_int(row, 10),
                                                     .entity = text_at(row, 11),
                                                     .key = text_at(row, 12),
