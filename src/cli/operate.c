@@ -79,8 +79,9 @@ static bool find_daemon(const struct cli *cli, const struct config_link *link, e
     return !*ret_found || check_same(known, link, err);
 }
 
-bool operate_ask(const struct cli *cli, const struct config_link *link, struct admin_call *call,
-                 struct admin_answer *ret_answer, bool *ret_asked, struct lf_error *err)
+/* Asks the daemon when it holds the link. *ret_asked: it does; then the answer or the error is its own. */
+static bool ask(const struct cli *cli, const struct config_link *link, const struct admin_call *call,
+                struct admin_answer *ret_answer, bool *ret_asked, struct lf_error *err)
 {
     TRY(find_daemon(cli, link, call->operation, ret_asked, err));
     return !*ret_asked || operate_daemon(cli, call, ret_answer, err);
@@ -128,7 +129,7 @@ static bool perform(struct cli *cli, const struct operate_verb *verb, const stru
     bool asked = false;
     fill_call(cli, verb, link, &call);
     progress_init(&progress, stderr, cli->live && verb->progress);
-    TRY(operate_ask(cli, link, &call, ret_answer, &asked, err));
+    TRY(ask(cli, link, &call, ret_answer, &asked, err));
     if (asked) {
         return true;
     }

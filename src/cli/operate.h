@@ -20,8 +20,5 @@ int operate(struct cli *cli, const struct operate_verb *verb);
 /* Asks the daemon of the state directory; NOT_FOUND: there is none. */
 bool operate_daemon(const struct cli *cli, const struct admin_call *call, struct admin_answer *ret_answer,
                     struct lf_error *err) LF_MUST_CHECK;
-/* Asks the daemon when it holds the link. *ret_asked: it does; then the answer or the error is its own. */
-bool operate_ask(const struct cli *cli, const struct config_link *link, struct admin_call *call,
-                 struct admin_answer *ret_answer, bool *ret_asked, struct lf_error *err) LF_MUST_CHECK;
 
 #endif

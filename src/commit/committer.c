@@ -95,7 +95,7 @@ void committer_want_listing(struct committer *committer)
     (void)pthread_mutex_unlock(&committer->lock);
 }
 
-bool committer_is_cancelled(const struct committer *committer)
+static bool is_cancelled(const struct committer *committer)
 {
     return committer->cancelled != NULL && committer->cancelled(committer->cancel_context);
 }
@@ -116,12 +116,12 @@ bool committer_wait(const struct committer *committer, int64_t *delay_ms, int64_
     const int64_t asked = retry_after_ms < RETRY_AFTER_MAX_MS ? retry_after_ms : RETRY_AFTER_MAX_MS;
     /* In short pieces, so that a stop is noticed soon. */
     for (int64_t left = *delay_ms > asked ? *delay_ms : asked; left > 0; left -= DELAY_FIRST_MS) {
-        if (committer_is_cancelled(committer)) {
+        if (is_cancelled(committer)) {
             return false;
         }
         committer->clock->sleep_ms(committer->clock->context, left < DELAY_FIRST_MS ? left : DELAY_FIRST_MS);
     }
-    return !committer_is_cancelled(committer);
+    return !is_cancelled(committer);
 }
 
 bool committer_head_is_current(struct committer *committer, bool *ret_current, struct lf_error *err)

@@ -78,7 +78,6 @@ struct committer {
     bool skip_logged;
 };
 
-bool committer_is_cancelled(const struct committer *committer);
 /* The next listing of the lake is due whatever the time. */
 void committer_want_listing(struct committer *committer);
 /* Logs once that nothing is collected, and why. */

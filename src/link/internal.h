@@ -142,8 +142,6 @@ void link_tell_failure(struct link *link, const char *phase, const char *entity,
 
 void paths_add(struct paths *paths, const char *path);
 void paths_clear(struct paths *paths);
-/* Abandons all of them and clears the list. */
-void paths_forget(struct link *link, struct paths *paths);
 
 /* open.c */
 bool link_open_session(struct link *link, struct lf_session **session, struct lf_error *err) LF_MUST_CHECK;

@@ -19,7 +19,8 @@ void paths_clear(struct paths *paths)
     paths->count = 0;
 }
 
-void paths_forget(struct link *link, struct paths *paths)
+/* Abandons all of them and clears the list. */
+static void forget_paths(struct link *link, struct paths *paths)
 {
     for (size_t i = 0; i < paths->count; i++) {
         committer_forget(link->committer, paths->list[i]);
@@ -196,7 +197,7 @@ static void after_commit(struct link *link, const struct spool_cut *cut, const s
     link->last_commit_ms = link_monotonic_ms(link);
     link->commits++;
     paths_clear(&link->new_paths);
-    paths_forget(link, &link->old_paths);
+    forget_paths(link, &link->old_paths);
     forget_demands(link);
     listing_report(link);
     spool_release(link->spool, link->committed_seq);
@@ -264,7 +265,7 @@ bool snapshot_run(struct link *link, bool *ret_committed, struct lf_error *err)
     link->feed.sealed_us = ok ? 0 : link->feed.sealed_us;
     if (!ok) {
         link_tell_failure(link, "snapshot", NULL, err);
-        paths_forget(link, &link->new_paths);
+        forget_paths(link, &link->new_paths);
         paths_clear(&link->old_paths);
     }
     return ok;
