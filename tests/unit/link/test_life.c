@@ -163,6 +163,47 @@ static void table_when_dropped_without_a_word_then_stands_frozen_all_the_same(vo
     assert_true(same_files(before, bench, "x"));
 }
 
+static bool visit_refusing_x(void *context, const struct lf_table *table, struct lf_error *err)
+{
+    struct lf_table refused = *table;
+    refused.refusal = strcmp(table->name, "x") == 0 ? "its key was dropped" : NULL;
+    return real_visit(context, &refused, err);
+}
+
+static bool discover_refusing_x(struct lf_session *session, lf_table_visitor visit, void *context, struct lf_error *err)
+{
+    real_visit = visit;
+    return lakefeed_connector()->ops->discover(session, visit_refusing_x, context, err);
+}
+
+static void table_when_refused_at_a_start_then_frozen_alone_if_the_lake_has_it(void **state)
+{
+    struct bench *bench = *state;
+    size_t frozen = 0;
+    load_x_and_y(bench);
+    CLEANUP(model_free) struct model *before = head_copy(bench);
+    follow(bench, "x", "y");
+    bench->ops.discover = discover_refusing_x;
+    touch(bench, "y", "goes on");
+    must(bench, bench_start(bench));
+    must(bench, link_run_once(bench->link, &frozen, &bench->err));
+    assert_int_equal(frozen, 1);
+    assert_string_equal(head_entity(bench, "x")->reason, "its key was dropped");
+    assert_true(same_files(before, bench, "x"));
+    assert_false(same_files(before, bench, "y"));
+}
+
+static void table_when_refused_and_not_in_the_lake_yet_then_config(void **state)
+{
+    struct bench *bench = *state;
+    make_table(bench, "x", 1);
+    follow(bench, "x", NULL);
+    bench->ops.discover = discover_refusing_x;
+    assert_false(bench_start(bench));
+    assert_int_equal(bench->err.kind, LF_CONFIG);
+    assert_non_null(strstr(bench->err.msg, "its key was dropped"));
+}
+
 static void table_when_created_again_then_loaded_again(void **state)
 {
     struct bench *bench = *state;
@@ -379,6 +420,8 @@ int main(void)
         bench_test(table_when_another_takes_its_name_then_each_has_an_entity),
         bench_test(table_when_dropped_then_its_rows_stay_and_the_others_go_on),
         bench_test(table_when_dropped_without_a_word_then_stands_frozen_all_the_same),
+        bench_test(table_when_refused_at_a_start_then_frozen_alone_if_the_lake_has_it),
+        bench_test(table_when_refused_and_not_in_the_lake_yet_then_config),
         bench_test(table_when_created_again_then_loaded_again),
         bench_test(entity_when_a_row_cannot_be_taken_then_freezes_alone_and_is_tried_again),
         bench_test(entity_when_the_same_row_comes_again_at_the_retry_then_stays_frozen_and_is_not_waited_for),
