@@ -17,7 +17,6 @@
 #define ROUNDS 12
 #define DROPPED_ROUNDS 3
 #define WRITES 60
-#define REFUSED_TABLE "contract_refused"
 
 const struct lf_consumer contract_consumer = {.link = "contract", .lake_id = "1f0e", .location = "/lake/one"};
 static const struct lf_consumer stranger = {.link = "contract", .lake_id = "2b7c", .location = "/lake/two"};
@@ -56,13 +55,6 @@ static uint64_t choose_seed(void)
     return seed * 2 + 1; /* never 0 */
 }
 
-static void expect_error(bool ok, const struct lf_error *err, enum lf_error_kind kind)
-{
-    assert_false(ok);
-    assert_string_equal(lf_error_kind_name(err->kind), lf_error_kind_name(kind));
-    assert_true(err->msg[0] != '\0');
-}
-
 /* --- opening and identity --- */
 
 static void check_opening(struct contract_run *run)
@@ -72,9 +64,9 @@ static void check_opening(struct contract_run *run)
     if (run->setup->missing_url != NULL) {
         bool ok = run->ops->open(&run->host, run->setup->missing_url, run->setup->options, run->setup->noptions,
                                  &session, &err);
-        expect_error(ok, &err, LF_NOT_FOUND);
+        contract_expect_error(ok, &err, LF_NOT_FOUND);
     }
-    expect_error(run->ops->open(&run->host, "no-such-scheme://", NULL, 0, &session, &err), &err, LF_CONFIG);
+    contract_expect_error(run->ops->open(&run->host, "no-such-scheme://", NULL, 0, &session, &err), &err, LF_CONFIG);
     run->ops->close(NULL);
     run->ops->load_close(NULL);
     run->ops->changes_close(NULL);
@@ -103,126 +95,6 @@ static void check_identity(struct contract_run *run)
     }
 }
 
-/* --- catalog --- */
-
-struct discovery {
-    struct contract_run *run;
-    unsigned seen[CONTRACT_TABLES];
-    unsigned refused;
-};
-
-static struct lf_schema copy_schema(const struct lf_schema *from)
-{
-    struct lf_column *columns = calloc(from->ncolumns, sizeof *columns);
-    uint32_t *key = calloc(from->nkey + 1, sizeof *key);
-    if (columns == NULL || key == NULL) {
-        abort();
-    }
-    for (uint32_t i = 0; i < from->ncolumns; i++) {
-        columns[i] = from->columns[i];
-        columns[i].name = strdup(from->columns[i].name);
-        columns[i].source_type = strdup(from->columns[i].source_type);
-    }
-    memcpy(key, from->key, from->nkey * sizeof *key);
-    return (struct lf_schema){.columns = columns, .ncolumns = from->ncolumns, .key = key, .nkey = from->nkey};
-}
-
-static void free_schema(struct lf_schema *schema)
-{
-    for (uint32_t i = 0; i < schema->ncolumns; i++) {
-        free((void *)schema->columns[i].name);
-        free((void *)schema->columns[i].source_type);
-    }
-    free((void *)schema->columns);
-    free((void *)schema->key);
-    *schema = (struct lf_schema){0};
-}
-
-static void check_shape(const struct lf_schema *schema)
-{
-    assert_int_equal(schema->ncolumns, CONTRACT_COLUMNS);
-    assert_int_equal(schema->nkey, 1);
-    assert_string_equal(schema->columns[schema->key[0]].name, "id");
-    for (uint32_t i = 0; i < schema->ncolumns; i++) {
-        const struct lf_column *column = &schema->columns[i];
-        bool id = strcmp(column->name, "id") == 0;
-        assert_int_equal(column->type, id ? LF_TYPE_INT64 : LF_TYPE_STRING);
-        assert_non_null(column->source_type);
-        assert_false(column->dropped);
-        assert_int_not_equal(column->id, 0);
-        for (uint32_t k = 0; k < i; k++) {
-            assert_int_not_equal(column->id, schema->columns[k].id);
-        }
-    }
-}
-
-static void take_table(struct contract_run *run, size_t t, const struct lf_table *table)
-{
-    if (run->schema[t].ncolumns > 0) { /* known from before: it has not changed */
-        for (uint32_t i = 0; i < table->schema.ncolumns; i++) {
-            assert_int_equal(table->schema.columns[i].id, run->schema[t].columns[i].id);
-            assert_string_equal(table->schema.columns[i].name, run->schema[t].columns[i].name);
-        }
-        assert_int_equal(table->id.len, run->id[t].len);
-        assert_memory_equal(table->id.ptr, run->id[t].ptr, table->id.len);
-        return;
-    }
-    check_shape(&table->schema);
-    assert_true(table->tracked && table->id.len > 0);
-    run->schema[t] = copy_schema(&table->schema);
-    contract_keep(&run->id[t], table->id);
-    run->states[t] = (struct lf_table_state){
-        .name = contract_tables[t], .id = contract_slice(&run->id[t]), .schema = run->schema[t]};
-}
-
-static bool visit_table(void *context, const struct lf_table *table, struct lf_error *err)
-{
-    struct discovery *d = context;
-    (void)err;
-    for (size_t t = 0; t < CONTRACT_TABLES; t++) {
-        if (strcmp(table->name, contract_tables[t]) == 0) {
-            assert_null(table->refusal);
-            d->seen[t]++;
-            take_table(d->run, t, table);
-        }
-    }
-    if (strcmp(table->name, REFUSED_TABLE) == 0) {
-        assert_true(table->refusal != NULL && table->refusal[0] != '\0');
-        d->refused++;
-    }
-    return true;
-}
-
-static bool refuse_to_go_on(void *context, const struct lf_table *table, struct lf_error *err)
-{
-    (void)context;
-    (void)table;
-    return lf_error_set(err, LF_LIMIT, 0, "enough");
-}
-
-static void check_catalog(struct contract_run *run)
-{
-    const struct contract_writer *writer = &run->setup->writer;
-    struct lf_error err = {0};
-    for (size_t t = 0; t < CONTRACT_TABLES; t++) {
-        assert_true(writer->create_table(writer->context, contract_tables[t]));
-    }
-    bool refused = writer->create_refused != NULL;
-    assert_true(!refused || writer->create_refused(writer->context, REFUSED_TABLE));
-    if (run->ops->track != NULL) {
-        bool ok = run->ops->track(run->session, contract_tables, CONTRACT_TABLES, &err);
-        contract_expect(ok, "track", &err);
-        ok = run->ops->track(run->session, contract_tables, CONTRACT_TABLES, &err);
-        contract_expect(ok, "track again", &err);
-    }
-    for (int round = 0; round < 2; round++) {
-        struct discovery d = {.run = run};
-        contract_expect(run->ops->discover(run->session, visit_table, &d, &err), "discover", &err);
-        assert_true(d.seen[0] == 1 && d.seen[1] == 1 && d.refused == (refused ? 1 : 0));
-    }
-    expect_error(run->ops->discover(run->session, refuse_to_go_on, NULL, &err), &err, LF_LIMIT);
-}
-
 /* --- consumers --- */
 
 static void check_same_cursor(struct contract_run *run, struct lf_slice a, struct lf_slice b)
@@ -246,7 +118,7 @@ static void check_late_registration(struct contract_run *run)
     late.cursor = contract_slice(&stands);
     bool ok = run->ops->register_consumer(run->session, &late, &cursor, &err);
     if (run->setup->begins_at_end) {
-        expect_error(ok, &err, LF_LOST);
+        contract_expect_error(ok, &err, LF_LOST);
     } else {
         contract_expect(ok, "register late", &err);
         check_same_cursor(run, cursor, contract_slice(&stands));
@@ -266,9 +138,10 @@ static void check_registration(struct contract_run *run)
     contract_expect(run->ops->register_consumer(run->session, &contract_consumer, &cursor, &err), "register again",
                     &err);
     check_same_cursor(run, cursor, contract_slice(&run->start));
-    expect_error(run->ops->register_consumer(run->session, &stranger, &cursor, &err), &err, LF_CONFLICT);
+    contract_expect_error(run->ops->register_consumer(run->session, &stranger, &cursor, &err), &err, LF_CONFLICT);
     contract_expect(run->ops->register_consumer(run->session, &taking, &cursor, &err), "takeover", &err);
-    expect_error(run->ops->register_consumer(run->session, &contract_consumer, &cursor, &err), &err, LF_CONFLICT);
+    contract_expect_error(run->ops->register_consumer(run->session, &contract_consumer, &cursor, &err), &err,
+                          LF_CONFLICT);
     contract_expect(run->ops->unregister_consumer(run->session, &taking, &err), "unregister", &err);
     contract_expect(run->ops->register_consumer(run->session, &contract_consumer, &cursor, &err), "register anew",
                     &err);
@@ -331,12 +204,13 @@ static void check_stale_schema(struct contract_run *run)
     struct lf_error err = {0};
     bool ordered;
     struct lf_table_state state = run->states[0];
-    struct lf_column columns[3];
+    struct lf_column columns[CONTRACT_COLUMNS];
     memcpy(columns, state.schema.columns, sizeof columns);
-    columns[2].name = "before_it_was_renamed";
+    columns[CONTRACT_COLUMNS - 1].name = "before_it_was_renamed";
     state.schema.columns = columns;
     struct lf_bound open_end = {.cells = NULL};
-    expect_error(run->ops->load_open(run->session, &state, open_end, open_end, &load, &ordered, &err), &err, LF_SCHEMA);
+    contract_expect_error(run->ops->load_open(run->session, &state, open_end, open_end, &load, &ordered, &err), &err,
+                          LF_SCHEMA);
 }
 
 static void check_passed(struct contract_run *run, const struct contract_lake *lake)
@@ -549,8 +423,8 @@ static void check_stop(struct contract_run *run)
     assert_int_equal(pthread_create(&thread, NULL, wait_for_changes, &waiting), 0);
     run->ops->stop(waiting.session);
     assert_int_equal(pthread_join(thread, NULL), 0);
-    expect_error(false, &waiting.err, LF_CANCELLED);
-    expect_error(run->ops->position(waiting.session, &position, &err), &err, LF_CANCELLED);
+    contract_expect_error(false, &waiting.err, LF_CANCELLED);
+    contract_expect_error(run->ops->position(waiting.session, &position, &err), &err, LF_CANCELLED);
     run->ops->changes_close(waiting.changes);
     run->ops->close(waiting.session);
 }
@@ -564,7 +438,7 @@ static void check_foreign_cursor(struct contract_run *run)
     }
     struct lf_session *other = contract_open(run, run->setup->other_url);
     bool ok = run->ops->changes_open(other, contract_slice(&run->start), NULL, 0, &changes, &err);
-    expect_error(ok, &err, LF_LOST);
+    contract_expect_error(ok, &err, LF_LOST);
     run->ops->close(other);
 }
 
@@ -572,7 +446,7 @@ static void check_end(struct contract_run *run)
 {
     struct lf_error err = {0};
     if (run->ops->untrack != NULL) {
-        expect_error(run->ops->untrack(run->session, &err), &err, LF_CONFLICT);
+        contract_expect_error(run->ops->untrack(run->session, &err), &err, LF_CONFLICT);
     }
     contract_expect(run->ops->unregister_consumer(run->session, &contract_consumer, &err), "unregister", &err);
     if (run->ops->untrack != NULL) {
@@ -594,7 +468,7 @@ void connector_contract_run(const struct contract_setup *setup)
     run.nhistory = 1;
     check_opening(&run);
     run.session = contract_open(&run, setup->url);
-    check_catalog(&run);
+    contract_check_catalog(&run);
     check_identity(&run);
     for (int i = 0; i < WRITES; i++) {
         contract_write(&run);
@@ -615,10 +489,7 @@ void connector_contract_run(const struct contract_setup *setup)
     check_foreign_cursor(&run);
     check_end(&run);
     run.ops->close(run.session);
-    for (size_t t = 0; t < CONTRACT_TABLES; t++) {
-        free_schema(&run.schema[t]);
-        contract_forget(&run.id[t]);
-    }
+    contract_forget_catalog(&run);
     contract_forget(&run.start);
     free(run.history);
 }

@@ -23,6 +23,13 @@ void contract_expect(bool ok, const char *what, const struct lf_error *err)
     }
 }
 
+void contract_expect_error(bool ok, const struct lf_error *err, enum lf_error_kind kind)
+{
+    assert_false(ok);
+    assert_string_equal(lf_error_kind_name(err->kind), lf_error_kind_name(kind));
+    assert_true(err->msg[0] != '\0');
+}
+
 uint64_t contract_random(struct contract_run *run, uint64_t limit)
 {
     run->random ^= run->random << 13; /* xorshift64; the seed is never 0 */

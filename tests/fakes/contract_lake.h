@@ -63,6 +63,8 @@ extern const struct lf_consumer contract_consumer; /* the one that is registered
 
 /* Fails the test with the connector's message when `ok` is false. */
 void contract_expect(bool ok, const char *what, const struct lf_error *err);
+/* Fails the test unless the op has failed with that kind and a message. */
+void contract_expect_error(bool ok, const struct lf_error *err, enum lf_error_kind kind);
 uint64_t contract_random(struct contract_run *run, uint64_t limit);
 void contract_fill(struct contract_run *run, void *ret_bytes, size_t len); /* with random bytes */
 void contract_keep(struct contract_bytes *bytes, struct lf_slice slice);   /* replaces by a copy */
@@ -90,6 +92,9 @@ void contract_apply(struct contract_run *run, struct contract_lake *lake, const 
 void contract_follow(struct contract_run *run, struct contract_lake *lake,
                      void (*each)(struct contract_run *run, struct contract_lake *lake, void *context), void *context);
 
+/* Creates and tracks the tables, and keeps what discover says of them in the run. */
+void contract_check_catalog(struct contract_run *run);
+void contract_forget_catalog(struct contract_run *run);
 /* Tries malformed bytes wherever an op takes a cursor, an asOf or a token. run->start has not been pruned. */
 void contract_check_malformed(struct contract_run *run);
 
