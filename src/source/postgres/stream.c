@@ -328,9 +328,9 @@ static bool start(struct lf_changes *changes, struct lf_slice cursor, const stru
     changes->tables.batch = &changes->batch;
     struct lf_slice stamps = pg_cursor_stamps(cursor);
     TRY(stream_tables_open(&changes->tables, states, nstates, stamps, err));
-    /* The cursor of a new consumer has none. A source that stays idle would never tell one that has, so that the next start had
-     * nothing to compare with. */
-    if (stamps.len == 0 && stream_tables_stamps(&changes->tables).len > 0) {
+    /* Nothing else would tell a cursor that knows of what was seen here while the source stays idle: the next start would have
+     * nothing to compare a new table with. */
+    if (!slice_equal(stamps, stream_tables_stamps(&changes->tables))) {
         stream_batch_add(&changes->batch, LF_EVENT_IDLE, 0)->cursor = print_cursor(changes);
     }
     return true;

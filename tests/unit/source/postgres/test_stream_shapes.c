@@ -312,6 +312,27 @@ static void rows_when_rewritten_while_stopped_then_reload(void **state)
     expect(f, ""); /* the cursor since then knows of it */
 }
 
+/* A table that joins a source which is idle before and after: nothing but the start itself can tell a cursor that knows of it. */
+static void rows_when_rewritten_after_an_idle_start_with_a_new_table_then_reload(void **state)
+{
+    (void)state;
+    NEED_SERVER();
+    struct fixture *f = &fixture;
+    follow(f, TABLE_A "; CREATE TABLE b (id int PRIMARY KEY, n int)", "a, b", "a");
+    expect_boundary(f);
+    while (cursor_now(f).lsn < flushed_now(f)) {
+        check(next(f, 1000), f, "next");
+    }
+    close_stream(f);
+    learn_tables(f, "a b");
+    open_stream(f);
+    check(next(f, 0), f, "next");
+    close_stream(f);
+    server_sql(f->app, "ALTER TABLE b ALTER n TYPE int USING n + 100");
+    open_stream(f);
+    expect(f, "R(b)");
+}
+
 static void table_when_only_its_file_is_another_while_stopped_then_nothing(void **state)
 {
     (void)state;
@@ -459,6 +480,7 @@ int main(void)
         STREAM_TEST(shapes_when_one_between_is_unknown_then_reload_and_its_rows_are_left_out),
         STREAM_TEST(type_when_changed_while_stopped_then_reload),
         STREAM_TEST(rows_when_rewritten_while_stopped_then_reload),
+        STREAM_TEST(rows_when_rewritten_after_an_idle_start_with_a_new_table_then_reload),
         STREAM_TEST(table_when_only_its_file_is_another_while_stopped_then_nothing),
         STREAM_TEST(partitions_when_they_change_while_stopped_then_reload),
         STREAM_TEST(partition_when_changed_and_attached_again_then_reload),
