@@ -168,7 +168,7 @@ static struct lf_changes *open_stream(const struct bench *bench)
     struct lf_changes *changes = NULL;
     struct lf_error err;
     char text[PG_CURSOR_TEXT_SIZE];
-    must(pg_catalog_read(&bench->session->side, NULL, 0, &tables, &err), &err);
+    must(pg_catalog_read_all(&bench->session->side, &tables, &err), &err);
     const struct pg_table *table = pg_tables_find_name(&tables, TABLE);
     struct pg_cursor cursor = pg_session_cursor(bench->session, bench->start);
     (void)snprintf(cursor.slot, sizeof cursor.slot, SLOT);

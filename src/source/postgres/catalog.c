@@ -1,11 +1,8 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * Two queries give everything. They take no lock on a table, so that one that is locked hides no other; members of a partition
- * tree are found in pg_inherits for that reason.
- */
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "source/postgres/catalog.h"
 
 #include "base/utf8.h"
+#include "source/postgres/catalog_query.h"
 #include "source/postgres/configured.h"
 #include "source/postgres/filter.h"
 
@@ -14,166 +11,10 @@
 
 #define ROW_BYTES_GUESS 100 /* for the number of rows of a table that was never analysed */
 
-enum table_field {
-    T_OID,
-    T_SCHEMA,
-    T_RELATION,
-    T_KIND,
-    T_PERSISTENCE,
-    T_IDENTITY,
-    T_STORAGE,
-    T_ROW_SECURITY,
-    T_READABLE,
-    T_PUBLISHABLE,
-    T_ROWS,
-    T_BYTES,
-    T_MEMBERSHIP,
-    T_FOLLOWED,
-    T_FOREIGN_PART,
-    T_UNLOGGED_PART,
-    T_PARTIAL,
-    T_FILTER,
-    T_UNCOVERED,
-    T_WHOLE
-};
-
-/* In place of %s, in this order: which tables, the member of the schema, what is published of the table (both by version), which
- * tables. Without a list its condition is left out: a plan made once would else look at all tables for the sake of a few. */
-static const char tables_sql[] =
-    "WITH RECURSIVE tree(root, oid) AS ("
-    "  SELECT c.oid, c.oid FROM pg_catalog.pg_class c WHERE c.relkind = 'p' AND NOT c.relispartition%s"
-    "  UNION ALL SELECT t.root, i.inhrelid FROM tree t JOIN pg_catalog.pg_inherits i ON i.inhparent = t.oid),"
-    " part AS ("
-    "  SELECT t.root, hashtextextended(string_agg(c.oid || ':' || c.relfilenode, ',' ORDER BY c.oid), 0) AS storage,"
-    "   sum(greatest(c.reltuples, 0)) AS rows, sum(c.relpages::bigint) AS pages, bool_or(c.relkind = 'f') AS foreign,"
-    "   bool_or(c.relkind = 'r' AND c.relpersistence = 'u') AS unlogged"
-    "  FROM tree t JOIN pg_catalog.pg_class c ON c.oid = t.oid GROUP BY t.root)"
-    " SELECT c.oid, n.nspname, c.relname, c.relkind, c.relpersistence, c.relreplident,"
-    "  CASE WHEN c.relkind = 'p' THEN part.storage ELSE c.relfilenode::bigint END,"
-    "  row_security_active(c.oid), has_table_privilege(c.oid, 'SELECT') AND has_schema_privilege(n.oid, 'USAGE'),"
-    "  pg_has_role(c.relowner, 'USAGE'),"
-    "  CASE WHEN c.relkind = 'p' THEN part.rows ELSE c.reltuples END,"
-    "  CASE WHEN c.relkind = 'p' THEN part.pages * 8192 WHEN c.relkind = 'r' AND c.relpages = 0"
-    "   THEN pg_relation_size(c.oid) ELSE c.relpages::bigint * 8192 END,"
-    "  coalesce(hashint8extended((coalesce(pr.oid, %s CASE WHEN p.puballtables THEN p.oid END)::bigint << 32)"
-    "   | p.xmin::text::bigint, 0) & 4294967295, 0),"
-    "  coalesce(p.pubinsert AND p.pubupdate AND p.pubdelete AND p.pubtruncate AND (p.pubviaroot OR c.relkind <> 'p'),"
-    "   false), coalesce(part.foreign, false), coalesce(part.unlogged, false), %s"
-    " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-    " LEFT JOIN part ON part.root = c.oid"
-    " LEFT JOIN pg_catalog.pg_publication p ON p.pubname = $1"
-    " LEFT JOIN pg_catalog.pg_publication_rel pr ON pr.prpubid = p.oid AND pr.prrelid = c.oid"
-    " %s"
-    " WHERE c.relkind IN ('r', 'p', 'f') AND NOT c.relispartition AND c.relpersistence <> 't'"
-    "  AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'%s"
-    " ORDER BY n.nspname, c.relname";
-
-/* A filter needs columns that the log has of the old row, too: else the server refuses the application's updates. */
-static const char published_sql[] =
-    "coalesce(pr.prattrs IS NOT NULL, false), pg_get_expr(pr.prqual, pr.prrelid),"
-    " (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) FROM pg_catalog.pg_depend d"
-    "  JOIN pg_catalog.pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid"
-    "  WHERE d.classid = 'pg_catalog.pg_publication_rel'::regclass AND d.objid = pr.oid AND pr.prqual IS NOT NULL"
-    "   AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = c.oid AND d.refobjsubid > 0"
-    "   AND c.relreplident <> 'f' AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid"
-    "    AND CASE c.relreplident WHEN 'd' THEN i.indisprimary WHEN 'i' THEN i.indisreplident ELSE false END"
-    "    AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1]))),"
-    " coalesce(p.puballtables, false) OR pn.oid IS NOT NULL";
-
-enum column_field {
-    C_TABLE,
-    C_ATTNUM,
-    C_NAME,
-    C_DECLARED,
-    C_TYPE,
-    C_TYPMOD,
-    C_BASE,
-    C_ELEMENT,
-    C_DELIMITER,
-    C_NOT_NULL,
-    C_GENERATED,
-    C_MISSING,
-    C_DEFAULT,
-    C_KEY,
-    C_COLLATION,
-    C_BYTES_COLLATION,
-    C_DESCENDING,
-    C_UNNAMED
-};
-
-/* What a domain is over, through domains over domains; any other type itself. */
-#define BASE_OF(type) \
-    "CASE WHEN " type ".typtype = 'd' THEN (WITH RECURSIVE d(oid, depth) AS (SELECT " type ".typbasetype, 0" \
-    "  UNION ALL SELECT b.typbasetype, depth + 1 FROM d JOIN pg_catalog.pg_type b ON b.oid = d.oid AND b.typtype = " \
-    "'d')" \
-    "  SELECT oid FROM d ORDER BY depth DESC LIMIT 1) ELSE " type ".oid END"
-#define BASE_OF_COLUMN BASE_OF("t")
-#define BASE_OF_ELEMENT BASE_OF("e")
-
-/* A partition of whose rows the log does not tell that column of the key. */
-static const char unnamed_sql[] =
-    "  CASE WHEN c.relkind = 'p' AND key.oid IS NOT NULL THEN (WITH RECURSIVE part(oid) AS ("
-    "   SELECT h.inhrelid FROM pg_catalog.pg_inherits h WHERE h.inhparent = c.oid"
-    "   UNION ALL SELECT h.inhrelid FROM part JOIN pg_catalog.pg_inherits h ON h.inhparent = part.oid)"
-    "   SELECT quote_ident(ln.nspname) || '.' || quote_ident(l.relname) FROM part"
-    "   JOIN pg_catalog.pg_class l ON l.oid = part.oid JOIN pg_catalog.pg_namespace ln ON ln.oid = l.relnamespace"
-    "   WHERE l.relkind = 'r' AND l.relreplident <> 'f' AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_index x"
-    "    JOIN pg_catalog.pg_attribute la ON la.attrelid = x.indrelid"
-    "     AND la.attnum = ANY ((x.indkey::int2[])[0:x.indnkeyatts - 1])"
-    "    WHERE x.indrelid = l.oid AND la.attname = a.attname AND x.indisvalid"
-    "     AND CASE l.relreplident WHEN 'd' THEN x.indisprimary WHEN 'i' THEN x.indisreplident ELSE false END)"
-    "   ORDER BY l.oid LIMIT 1) END";
-
-/* The key is what the log names a row by: the primary key, or the index of the replica identity. With FULL it may be any unique
- * index without NULL, the primary key first. (Since 18 a NOT NULL may be NOT VALID, and then NULL may be there.) What counts of a
- * partitioned table are the identities of its partitions, though: each has its own, and what it lacks of the key arrives as NULL. */
-static const char columns_sql[] =
-    "WITH db AS (SELECT %s AS bytes FROM pg_catalog.pg_database WHERE datname = current_database()),"
-    " key AS ("
-    "  SELECT DISTINCT ON (c.oid) c.oid, i.indkey, i.indnkeyatts, i.indcollation, i.indoption"
-    "  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_index i ON i.indrelid = c.oid"
-    "  WHERE i.indisunique AND i.indimmediate AND i.indisvalid AND i.indpred IS NULL%s"
-    "   AND NOT 0 = ANY (i.indkey::int2[])"
-    "   AND CASE c.relreplident WHEN 'd' THEN i.indisprimary WHEN 'i' THEN i.indisreplident WHEN 'f' THEN true"
-    "    ELSE false END"
-    "   AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid"
-    "    AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1]) AND (NOT a.attnotnull"
-    "     OR EXISTS (SELECT 1 FROM pg_catalog.pg_constraint n WHERE n.conrelid = c.oid AND n.contype = 'n'"
-    "      AND NOT n.convalidated AND a.attnum = ANY (n.conkey))))"
-    "  ORDER BY c.oid, i.indisprimary DESC, i.indnkeyatts, i.indexrelid)"
-    " SELECT a.attrelid, a.attnum, a.attname, format_type(a.atttypid, a.atttypmod), a.atttypid, a.atttypmod,"
-    "  CASE WHEN t.typtype = 'd' THEN (WITH RECURSIVE d(oid, typmod, depth) AS (SELECT t.typbasetype, t.typtypmod, 0"
-    "   UNION ALL SELECT b.typbasetype, b.typtypmod, depth + 1 FROM d JOIN pg_catalog.pg_type b ON b.oid = d.oid"
-    "    AND b.typtype = 'd') SELECT oid || ' ' || typmod FROM d ORDER BY depth DESC LIMIT 1) END,"
-    "  coalesce(" BASE_OF_ELEMENT ", 0), coalesce(e.typdelim, ','),"
-    "  a.attnotnull, a.attgenerated <> '', a.atthasmissing, a.atthasdef OR a.attidentity <> '',"
-    "  coalesce(array_position((key.indkey::int2[])[0:key.indnkeyatts - 1], a.attnum), 0),"
-    "  CASE WHEN k.oid IS NOT NULL THEN quote_ident(kn.nspname) || '.' || quote_ident(k.collname) END,"
-    "  coalesce(CASE WHEN k.collname = 'default' THEN db.bytes ELSE k.collprovider::text IN ('c', 'b')"
-    "   AND (k.collprovider::text = 'b' OR k.collcollate IN ('C', 'POSIX')) END, true),"
-    "  coalesce(key.indoption[array_position((key.indkey::int2[])[0:key.indnkeyatts - 1], a.attnum) - 1] & 1 = 1,"
-    "   false),"
-    "  %s"
-    " FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid"
-    " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace JOIN pg_catalog.pg_type t ON t.oid = a.atttypid"
-    " CROSS JOIN db LEFT JOIN key ON key.oid = c.oid AND a.attnum = ANY ((key.indkey::int2[])[0:key.indnkeyatts - 1])"
-    " LEFT JOIN pg_catalog.pg_collation k"
-    "  ON k.oid = key.indcollation[array_position((key.indkey::int2[])[0:key.indnkeyatts - 1], a.attnum) - 1]"
-    " LEFT JOIN pg_catalog.pg_namespace kn ON kn.oid = k.collnamespace"
-    " LEFT JOIN LATERAL (SELECT base.typelem, base.typlen, base.typcategory FROM pg_catalog.pg_type base WHERE "
-    "base.oid = " BASE_OF_COLUMN
-    "  OFFSET 0) u ON true" /* by the index; without OFFSET the planner hashes all types of the database for each table */
-    " LEFT JOIN pg_catalog.pg_type e ON e.oid = u.typelem AND u.typlen = -1 AND u.typcategory = 'A'"
-    " WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'f') AND NOT c.relispartition"
-    "  AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'%s"
-    " ORDER BY n.nspname, c.relname, a.attnum";
-
-/* Reading: both results go by schema and name, so the columns of a table stand together. */
 struct reading {
     const struct lf_session *session;
     const PGresult *tables, *columns;
     struct arena *arena;
-    int at; /* the next row of columns */
 };
 
 static const char *keep(const struct reading *reading, const PGresult *result, int row, int field)
@@ -352,18 +193,29 @@ static const char *find_refusal(const struct reading *reading, int row, const st
     return find_key_refusal(reading->arena, table);
 }
 
-static bool read_columns(struct reading *reading, struct pg_table *table, struct lf_error *err)
+/* The first row of a table that has at least that oid. */
+static int find_columns(const PGresult *columns, uint64_t oid)
 {
-    int count = PQntuples(reading->columns);
-    int end = reading->at;
-    while (end < count && (uint32_t)pg_uint(reading->columns, end, C_TABLE) == table->oid) {
-        end++;
+    int low = 0, high = PQntuples(columns);
+    while (low < high) {
+        int middle = low + (high - low) / 2;
+        if (pg_uint(columns, middle, C_TABLE) < oid) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
     }
-    table->ncolumns = (uint32_t)(end - reading->at);
+    return low;
+}
+
+static bool read_columns(const struct reading *reading, struct pg_table *table, struct lf_error *err)
+{
+    int first = find_columns(reading->columns, table->oid);
+    table->ncolumns = (uint32_t)(find_columns(reading->columns, (uint64_t)table->oid + 1) - first);
     struct pg_column *columns = arena_alloc(reading->arena, (table->ncolumns + 1) * sizeof *columns);
     table->columns = columns;
     for (uint32_t i = 0; i < table->ncolumns; i++) {
-        read_column(reading, reading->at++, &columns[i]);
+        read_column(reading, first + (int)i, &columns[i]);
         TRY(pg_configured_apply(reading->session, table, &columns[i], err));
     }
     read_key(table, columns, reading->arena);
@@ -383,7 +235,7 @@ static const char *name_of(struct arena *arena, const struct pg_table *table)
     return clean != NULL ? arena_text(arena, clean) : name;
 }
 
-static bool read_table(struct reading *reading, int row, struct pg_table *table, struct lf_error *err)
+static bool read_table(const struct reading *reading, int row, struct pg_table *table, struct lf_error *err)
 {
     const PGresult *tables = reading->tables;
     *table = (struct pg_table){
@@ -394,7 +246,6 @@ static bool read_table(struct reading *reading, int row, struct pg_table *table,
         .kind = pg_text(tables, row, T_KIND)[0],
         .persistence = pg_text(tables, row, T_PERSISTENCE)[0],
         .identity = pg_text(tables, row, T_IDENTITY)[0],
-        .storage = pg_int(tables, row, T_STORAGE),
         .row_security = pg_bool(tables, row, T_ROW_SECURITY),
         .readable = pg_bool(tables, row, T_READABLE),
         .publishable = pg_bool(tables, row, T_PUBLISHABLE),
@@ -413,102 +264,108 @@ static bool read_table(struct reading *reading, int row, struct pg_table *table,
     return true;
 }
 
-/* ---- the queries ---- */
+/* ---- several tables ---- */
 
-static void print_tables_sql(const struct lf_session *session, const char *condition, struct buf *sql)
+void pg_append_oids(struct buf *text, const uint32_t *oids, size_t noids)
 {
-    bool schemas = session->version >= 150000;
-    buf_printf(sql, tables_sql, condition, schemas ? "pn.oid," : "",
-               schemas ? published_sql : "false, NULL::text, NULL::text, false",
-               schemas ? "LEFT JOIN pg_catalog.pg_publication_namespace pn ON pn.pnpubid = p.oid AND pn.pnnspid = n.oid"
-                       : "",
-               condition);
-}
-
-static void print_columns_sql(const struct lf_session *session, const char *indexes, const char *condition,
-                              struct buf *sql)
-{
-    const char *bytes = session->version >= 170000
-                            ? "(datlocprovider = 'b' OR (datlocprovider = 'c' AND datcollate IN ('C', 'POSIX')))"
-                        : session->version >= 150000 ? "(datlocprovider = 'c' AND datcollate IN ('C', 'POSIX'))"
-                                                     : "(datcollate IN ('C', 'POSIX'))";
-    /* Bytes of text go by code points in these encodings alone, as those of UTF-8 do. */
-    CLEANUP(text_free)
-    char *all = text_printf("(%s AND pg_encoding_to_char(encoding) IN ('UTF8', 'LATIN1', 'SQL_ASCII'))", bytes);
-    buf_printf(sql, columns_sql, all, indexes, unnamed_sql, condition);
-}
-
-static char *print_oids(const uint32_t *oids, size_t noids)
-{
-    struct buf text = {0};
-    if (oids == NULL) {
-        return NULL;
-    }
+    buf_append_char(text, '{');
     for (size_t i = 0; i < noids; i++) {
-        buf_printf(&text, "%c%" PRIu32, i == 0 ? '{' : ',', oids[i]);
+        buf_printf(text, "%s%" PRIu32, i > 0 ? "," : "", oids[i]);
     }
-    buf_append_text(&text, noids == 0 ? "{}" : "}");
-    return text.ptr;
+    buf_append_char(text, '}');
 }
 
-/* Of all tables, or of those in the list. */
-static bool query_tables(struct pg_connection *connection, const char *list, PGresult **ret, struct lf_error *err)
+/* Adds the tables with these oids; the list has room for them. */
+static bool read_portion(struct pg_connection *connection, const uint32_t *oids, size_t noids, struct pg_tables *tables,
+                         struct lf_error *err)
 {
-    CLEANUP(buf_done) struct buf sql = {0};
-    const char *const values[] = {connection->session->settings.publication, list};
-    print_tables_sql(connection->session, list != NULL ? " AND c.oid = ANY ($2::oid[])" : "", &sql);
-    return list != NULL ? pg_query_prepared(connection, PG_STATEMENT_TABLES, "the list of tables", buf_text(&sql), 2,
-                                            values, ret, err)
-                        : pg_query_params(connection, "the list of tables", buf_text(&sql), 1, values, ret, err);
-}
-
-static bool query_columns(struct pg_connection *connection, const char *list, PGresult **ret, struct lf_error *err)
-{
-    CLEANUP(buf_done) struct buf sql = {0};
-    const char *const values[] = {list};
-    print_columns_sql(connection->session, list != NULL ? " AND i.indrelid = ANY ($1::oid[])" : "",
-                      list != NULL ? " AND c.oid = ANY ($1::oid[])" : "", &sql);
-    return list != NULL ? pg_query_prepared(connection, PG_STATEMENT_COLUMNS, "the list of columns", buf_text(&sql), 1,
-                                            values, ret, err)
-                        : pg_query_params(connection, "the list of columns", buf_text(&sql), 0, NULL, ret, err);
-}
-
-/* The table b of the schema a, and the table a.b of the schema public. Only a point in a name makes that possible. */
-static void refuse_ambiguous(struct pg_tables *tables)
-{
-    for (size_t i = 0; i < tables->count; i++) {
-        struct pg_table *table = &tables->list[i];
-        bool pointed = strchr(table->schema, '.') != NULL || strchr(table->relation, '.') != NULL;
-        for (size_t k = 0; pointed && k < tables->count; k++) {
-            struct pg_table *other = &tables->list[k];
-            if (k != i && strcmp(other->name, table->name) == 0) {
-                table->refusal = other->refusal =
-                    "another table has the same name when schema and table are parted by a point; rename one of them";
-                table->followed = other->followed = false;
-            }
-        }
+    CLEANUP(pg_result_clear) PGresult *rows = NULL;
+    CLEANUP(pg_result_clear) PGresult *columns = NULL;
+    CLEANUP(buf_done) struct buf list = {0};
+    pg_append_oids(&list, oids, noids);
+    TRY(pg_catalog_query_tables(connection, buf_text(&list), &rows, err));
+    TRY(pg_catalog_query_columns(connection, buf_text(&list), &columns, err));
+    const struct reading reading = {connection->session, rows, columns, &tables->arena};
+    for (int i = 0; i < PQntuples(rows); i++) {
+        TRY(read_table(&reading, i, &tables->list[tables->count], err));
+        tables->count++;
     }
+    return true;
 }
 
 bool pg_catalog_read(struct pg_connection *connection, const uint32_t *oids, size_t noids, struct pg_tables *ret_tables,
                      struct lf_error *err)
 {
-    CLEANUP(pg_result_clear) PGresult *tables = NULL;
-    CLEANUP(pg_result_clear) PGresult *columns = NULL;
-    CLEANUP(text_free) char *list = print_oids(oids, noids);
     CLEANUP(pg_tables_done) struct pg_tables found = {0};
-    const struct lf_session *session = connection->session;
-    TRY(query_tables(connection, list, &tables, err));
-    TRY(query_columns(connection, list, &columns, err));
-    struct reading reading = {session, tables, columns, &found.arena, 0};
-    found.count = (size_t)PQntuples(tables);
-    found.list = arena_alloc(&found.arena, (found.count + 1) * sizeof *found.list);
-    for (size_t i = 0; i < found.count; i++) {
-        TRY(read_table(&reading, (int)i, &found.list[i], err));
+    found.list = arena_alloc(&found.arena, (noids + 1) * sizeof *found.list);
+    for (size_t i = 0; i < noids; i += PG_PORTION) {
+        TRY(read_portion(connection, oids + i, noids - i < PG_PORTION ? noids - i : PG_PORTION, &found, err));
     }
-    refuse_ambiguous(&found);
     *ret_tables = found;
     found = (struct pg_tables){0};
+    return true;
+}
+
+static void refuse_ambiguous(struct pg_tables *tables, uint32_t oid)
+{
+    for (size_t i = 0; i < tables->count; i++) {
+        if (tables->list[i].oid == oid) {
+            tables->list[i].refusal =
+                "another table has the same name when schema and table are parted by a point; rename one of them";
+            tables->list[i].followed = false;
+        }
+    }
+}
+
+/* Adds the tables of these rows of the list. */
+static bool read_listed(struct pg_connection *connection, const PGresult *list, int from, int to,
+                        struct pg_tables *tables, struct lf_error *err)
+{
+    uint32_t oids[PG_PORTION];
+    for (int i = from; i < to; i++) {
+        oids[i - from] = (uint32_t)pg_uint(list, i, L_OID);
+    }
+    TRY(read_portion(connection, oids, (size_t)(to - from), tables, err));
+    for (int i = from; i < to; i++) {
+        if (pg_bool(list, i, L_AMBIGUOUS)) {
+            refuse_ambiguous(tables, oids[i - from]);
+        }
+    }
+    return true;
+}
+
+static int end_of_portion(const PGresult *list, int from)
+{
+    int left = PQntuples(list) - from;
+    return from + (left < PG_PORTION ? left : PG_PORTION);
+}
+
+bool pg_catalog_visit(struct pg_connection *connection, pg_portion_visitor visit, void *context, struct lf_error *err)
+{
+    CLEANUP(pg_result_clear) PGresult *list = NULL;
+    TRY(pg_catalog_query_list(connection, &list, err));
+    for (int from = 0; from < PQntuples(list); from += PG_PORTION) {
+        CLEANUP(pg_tables_done) struct pg_tables portion = {0};
+        portion.list = arena_alloc(&portion.arena, PG_PORTION * sizeof *portion.list);
+        TRY(read_listed(connection, list, from, end_of_portion(list, from), &portion, err));
+        TRY(pg_filter_compare(connection, &portion, err));
+        TRY(visit(context, &portion, err));
+    }
+    return true;
+}
+
+bool pg_catalog_read_all(struct pg_connection *connection, struct pg_tables *ret_tables, struct lf_error *err)
+{
+    CLEANUP(pg_result_clear) PGresult *list = NULL;
+    CLEANUP(pg_tables_done) struct pg_tables all = {0};
+    TRY(pg_catalog_query_list(connection, &list, err));
+    all.list = arena_alloc(&all.arena, ((size_t)PQntuples(list) + 1) * sizeof *all.list);
+    for (int from = 0; from < PQntuples(list); from += PG_PORTION) {
+        TRY(read_listed(connection, list, from, end_of_portion(list, from), &all, err));
+    }
+    TRY(pg_filter_compare(connection, &all, err));
+    *ret_tables = all;
+    all = (struct pg_tables){0};
     return true;
 }
 

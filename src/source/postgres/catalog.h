@@ -40,7 +40,6 @@ struct pg_table {
     char kind;        /* r ordinary, p partitioned, f foreign */
     char persistence; /* p, u unlogged */
     char identity;    /* replica identity: d n f i */
-    int64_t storage;  /* changes when the table is rewritten or truncated; of a partitioned one a hash over its parts */
     bool row_security; /* policies would apply to this role */
     bool readable;     /* this role may SELECT it */
     bool publishable;  /* this role may add it to a publication: it owns the table */
@@ -66,12 +65,24 @@ struct pg_tables {
     struct arena arena; /* owns all of it */
 };
 
-/* All tables of the database, or those with the oids given. The connection must be PG_FOR_QUERIES. */
+#define PG_PORTION 100 /* tables that are asked for at once: what the server answers takes many times what is kept of it */
+
+/* Those with the oids given, as far as they are there; their filters are not compared (filter.h). */
 bool pg_catalog_read(struct pg_connection *connection, const uint32_t *oids, size_t noids, struct pg_tables *ret_tables,
                      struct lf_error *err) LF_MUST_CHECK;
+/* All tables of the database with their filters compared, outside of a transaction: for whoever needs them beside each other. */
+bool pg_catalog_read_all(struct pg_connection *connection, struct pg_tables *ret_tables,
+                         struct lf_error *err) LF_MUST_CHECK;
+/* The same in portions, which are freed behind the visit: a database can have 100,000 tables. */
+typedef bool (*pg_portion_visitor)(void *context, const struct pg_tables *portion, struct lf_error *err);
+bool pg_catalog_visit(struct pg_connection *connection, pg_portion_visitor visit, void *context,
+                      struct lf_error *err) LF_MUST_CHECK;
 void pg_tables_done(struct pg_tables *tables); /* for CLEANUP */
 const struct pg_table *pg_tables_find(const struct pg_tables *tables, uint32_t oid);
 const struct pg_table *pg_tables_find_name(const struct pg_tables *tables, const char *name);
+
+/* A list as a text of PostgreSQL, {1,2}, for a parameter $1::oid[]. */
+void pg_append_oids(struct buf *text, const uint32_t *oids, size_t noids);
 
 /* The id of a table for the host, empty while it is no member. Lives in the arena. */
 struct lf_slice pg_table_id(const struct pg_table *table, struct arena *arena);

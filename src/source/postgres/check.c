@@ -2,7 +2,6 @@
 #include "source/postgres/check.h"
 
 #include "source/postgres/discover.h"
-#include "source/postgres/filter.h"
 #include "source/postgres/slot.h"
 #include "source/postgres/track.h"
 
@@ -344,8 +343,7 @@ bool pg_op_check(struct lf_session *session, const char *const *tables, size_t n
         check_replication(&check);
     }
     TRY(check_slots(&check, err));
-    TRY(pg_catalog_read(&session->side, NULL, 0, &check.tables, err));
-    TRY(pg_filter_compare(&session->side, &check.tables, err));
+    TRY(pg_catalog_read_all(&session->side, &check.tables, err));
     check_publication(&check);
     for (size_t i = 0; tables != NULL && i < ntables; i++) {
         check_name(&check, tables[i]);

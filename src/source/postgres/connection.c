@@ -226,10 +226,10 @@ static bool set_up(struct pg_connection *connection, enum pg_purpose purpose, st
     const struct lf_session *session = connection->session;
     buf_printf(&sql, "SET statement_timeout = %" PRId64 "; SET lock_timeout = %" PRId64,
                statement_timeout_of(&session->settings, purpose), session->settings.lock_timeout_ms);
-    if (PQserverVersion(connection->conn) >= 140000) {
+    if (PQserverVersion(connection->conn) >= PG_14) {
         buf_append_text(&sql, "; SET client_connection_check_interval = '2s'; SET idle_session_timeout = 0");
     }
-    if (PQserverVersion(connection->conn) >= 170000) {
+    if (PQserverVersion(connection->conn) >= PG_17) {
         buf_append_text(&sql, "; SET transaction_timeout = 0"); /* a chunk is one transaction */
     }
     return pg_exec(connection, "the session's settings", buf_text(&sql), err);

@@ -16,9 +16,15 @@ enum pg_purpose {
 };
 
 /* Statements that a connection keeps. */
-enum pg_statement { PG_STATEMENT_TABLES, PG_STATEMENT_COLUMNS, PG_STATEMENT_NAME, PG_STATEMENT_WRITERS };
+enum pg_statement {
+    PG_STATEMENT_TABLES,
+    PG_STATEMENT_COLUMNS,
+    PG_STATEMENT_NAME,
+    PG_STATEMENT_WRITERS,
+    PG_STATEMENT_LOOK
+};
 
-/* Both kinds have the same settings of dates, numbers, bytes and encoding, so that load and stream give the same text. */
+/* All have the same settings of dates, numbers, bytes and encoding, so that load and stream give the same text. */
 bool pg_connection_open(struct lf_session *session, enum pg_purpose purpose, struct pg_connection *ret_connection,
                         struct lf_error *err) LF_MUST_CHECK;
 void pg_connection_close(struct pg_connection *connection); /* for CLEANUP; of a closed one too */

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "source/postgres/discover.h"
 
-#include "source/postgres/filter.h"
-
 #include <inttypes.h>
 
 bool pg_op_identity(struct lf_session *session, const char **ret_identity, struct lf_error *err)
@@ -41,11 +39,16 @@ const char *pg_table_rights(const struct lf_session *session, const struct pg_ta
     return arena_text(arena, buf_text(&text));
 }
 
-static bool visit_table(const struct lf_session *session, const struct pg_table *table, lf_table_visitor visit,
-                        void *context, struct lf_error *err)
+struct discovery {
+    const struct lf_session *session;
+    lf_table_visitor visit;
+    void *context;
+};
+
+static bool visit_table(const struct discovery *discovery, const struct pg_table *table, struct lf_error *err)
 {
     CLEANUP(arena_done) struct arena arena = {0};
-    const char *rights = pg_table_rights(session, table, &arena);
+    const char *rights = pg_table_rights(discovery->session, table, &arena);
     const struct lf_table seen = {
         .name = table->name,
         .id = table->followed ? pg_table_id(table, &arena) : (struct lf_slice){0},
@@ -54,16 +57,19 @@ static bool visit_table(const struct lf_session *session, const struct pg_table 
         .refusal = table->refusal != NULL ? table->refusal : rights,
         .estimated_rows = table->rows < 0 ? -1 : (int64_t)table->rows,
     };
-    return visit(context, &seen, err);
+    return discovery->visit(discovery->context, &seen, err);
+}
+
+static bool visit_portion(void *context, const struct pg_tables *portion, struct lf_error *err)
+{
+    for (size_t i = 0; i < portion->count; i++) {
+        TRY(visit_table(context, &portion->list[i], err));
+    }
+    return true;
 }
 
 bool pg_op_discover(struct lf_session *session, lf_table_visitor visit, void *context, struct lf_error *err)
 {
-    CLEANUP(pg_tables_done) struct pg_tables tables = {0};
-    TRY(pg_catalog_read(&session->side, NULL, 0, &tables, err));
-    TRY(pg_filter_compare(&session->side, &tables, err));
-    for (size_t i = 0; i < tables.count; i++) {
-        TRY(visit_table(session, &tables.list[i], visit, context, err));
-    }
-    return true;
+    struct discovery discovery = {session, visit, context};
+    return pg_catalog_visit(&session->side, visit_portion, &discovery, err);
 }

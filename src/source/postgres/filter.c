@@ -18,7 +18,7 @@ static const char *refuse_uncovered(const struct pg_table *table, struct arena *
 
 const char *pg_filter_refusal(const struct lf_session *session, const struct pg_table *table, struct arena *arena)
 {
-    if (table->filter != NULL && session->version < PG_FILTER_VERSION) {
+    if (table->filter != NULL && session->version < PG_15) {
         return "it has a filter, which takes PostgreSQL 15 or newer";
     }
     if (table->filter != NULL && table->whole) {

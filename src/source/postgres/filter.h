@@ -9,8 +9,6 @@
 
 #include "source/postgres/catalog.h"
 
-#define PG_FILTER_VERSION 150000
-
 /* Why the table cannot be filtered as configured and published; NULL: it can, or is not filtered. */
 const char *pg_filter_refusal(const struct lf_session *session, const struct pg_table *table, struct arena *arena);
 /* Compares in all tables that are filtered, outside of a transaction: `refilter`, `followed` and `refusal` are then what they are.

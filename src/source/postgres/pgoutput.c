@@ -256,7 +256,7 @@ static bool take_delete(struct reader *reader, struct pgoutput_message *message)
 static bool take_truncate(struct reader *reader, struct pgoutput_message *message)
 {
     message->ntruncated = take_u32(reader);
-    message->cascade = (take_u8(reader) & 1) != 0;
+    (void)take_u8(reader); /* CASCADE, RESTART IDENTITY */
     message->truncated = (const char *)reader->at;
     if (message->ntruncated != reader->left / 4) {
         return fail(reader);
@@ -264,9 +264,9 @@ static bool take_truncate(struct reader *reader, struct pgoutput_message *messag
     return take(reader, (size_t)message->ntruncated * 4) != NULL;
 }
 
-static bool take_message(struct reader *reader, struct pgoutput_message *message)
+static bool take_message(struct reader *reader)
 {
-    message->transaction = (take_u8(reader) & 1) != 0;
+    (void)take_u8(reader);
     (void)take_u64(reader);
     (void)take_text(reader);
     return take(reader, take_u32(reader)) != NULL;
@@ -301,7 +301,7 @@ static bool take_body(struct reader *reader, struct pgoutput_message *message)
     case PGOUTPUT_TRUNCATE:
         return take_truncate(reader, message);
     case PGOUTPUT_MESSAGE:
-        return take_message(reader, message);
+        return take_message(reader);
     }
     return fail(reader);
 }

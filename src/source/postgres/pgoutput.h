@@ -103,9 +103,8 @@ struct pgoutput_message {
     uint32_t nold_cells;
     uint32_t ncolumns; /* RELATION */
 
-    uint32_t ntruncated;       /* TRUNCATE */
-    const char *truncated;     /* read with pgoutput_truncated */
-    bool cascade, transaction; /* TRUNCATE; MESSAGE */
+    uint32_t ntruncated;   /* TRUNCATE */
+    const char *truncated; /* read with pgoutput_truncated */
 
     union {
         struct pgoutput_cell cells[PGOUTPUT_COLUMNS_MAX];     /* INSERT UPDATE: the new row */

@@ -12,9 +12,6 @@
 #include <unistd.h>
 
 #define WAIT_STEP_MS 500 /* how late a host that is cancelled and does not stop the session is noticed */
-#define VERSION_LEAST 130000
-#define VERSION_STANDBY_SLOTS 160000
-#define VERSION_FAILOVER 170000 /* slots that standbys take over */
 
 bool pg_session_is_stopped(struct lf_session *session)
 {
@@ -180,7 +177,7 @@ static bool look_at_server(struct lf_session *session, struct lf_error *err)
 {
     CLEANUP(pg_result_clear) PGresult *result = NULL;
     session->version = PQserverVersion(session->side.conn);
-    if (session->version < VERSION_LEAST) {
+    if (session->version < PG_13) {
         return lf_error_set(err, LF_UNSUPPORTED, 0,
                             "%s: PostgreSQL %d.%d is too old; lakefeed follows PostgreSQL 13 and newer", session->where,
                             session->version / 10000, session->version % 10000);
@@ -195,7 +192,7 @@ static bool look_at_server(struct lf_session *session, struct lf_error *err)
             err, LF_TRANSIENT, 0,
             "%s is a standby, which lakefeed does not follow%s; name the primary in the URL (with several hosts:"
             " target_session_attrs=read-write), or wait until it is promoted",
-            session->where, session->version < VERSION_STANDBY_SLOTS ? ", since its version has no slots for it" : "");
+            session->where, session->version < PG_16 ? ", since its version has no slots for it" : "");
     }
     char timeline[9] = "";
     memcpy(timeline, pg_text(result, 0, 3), strnlen(pg_text(result, 0, 3), 8));
@@ -215,7 +212,7 @@ static void name_application(struct lf_session *session)
 
 static bool check_failover(const struct lf_session *session, struct lf_error *err)
 {
-    return !session->settings.failover || session->version >= VERSION_FAILOVER ||
+    return !session->settings.failover || session->version >= PG_17 ||
            lf_error_set(
                err, LF_CONFIG, 0,
                "%s: the option failover needs PostgreSQL 17; this is %d. Before, a promotion loses the slot and"

@@ -15,6 +15,13 @@
 #include <libpq-fe.h>
 #include <stdatomic.h>
 
+/* Versions of the server, as lf_session.version has them. */
+#define PG_13 130000
+#define PG_14 140000
+#define PG_15 150000 /* publications know schemas, filters and lists of columns; databases can sort by ICU */
+#define PG_16 160000 /* standbys can have slots for logical replication */
+#define PG_17 170000 /* slots that standbys take over; collations of the server's own */
+
 struct pg_connection {
     PGconn *conn; /* NULL: closed */
     struct lf_session *session;

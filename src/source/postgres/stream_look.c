@@ -10,8 +10,7 @@ enum { AT, XMAX, OID, RELFILENODE, COLUMNS, REST, LEAVES, PARTITIONED, PUBLICATI
 /* A row of the catalog that was written anew has another xmin. A partition has the transaction that made it beside it, if that
  * also attached it to the table itself; else 0; and the one that attached it last. */
 #define LOOK_START \
-    "SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END," \
-    " pg_snapshot_xmax(pg_current_snapshot())," \
+    "SELECT pg_current_wal_insert_lsn(), pg_snapshot_xmax(pg_current_snapshot())," \
     " c.oid, c.relfilenode," \
     " (SELECT hashtextextended(string_agg(a.attnum || ':' || a.xmin::text, ',' ORDER BY a.attnum), 0)" \
     "  FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)," \
@@ -44,15 +43,6 @@ enum { AT, XMAX, OID, RELFILENODE, COLUMNS, REST, LEAVES, PARTITIONED, PUBLICATI
     " FROM unnest($1::oid[]) WITH ORDINALITY AS o(oid, n) LEFT JOIN pg_catalog.pg_class c ON c.oid = o.oid" \
     " ORDER BY o.n"
 
-static void append_oids(struct buf *text, const uint32_t *oids, size_t noids)
-{
-    buf_append_char(text, '{');
-    for (size_t i = 0; i < noids; i++) {
-        buf_printf(text, "%s%u", i > 0 ? "," : "", oids[i]);
-    }
-    buf_append_char(text, '}');
-}
-
 static bool take_traces(const PGresult *result, struct stream_look *look, struct lf_error *err)
 {
     look->ntraces = (size_t)PQntuples(result);
@@ -80,20 +70,15 @@ bool stream_look_begin(struct pg_connection *connection, const char *publication
 {
     CLEANUP(buf_done) struct buf list = {0};
     CLEANUP(pg_result_clear) PGresult *result = NULL;
-    bool schemas = connection->session->version >= 150000;
-    append_oids(&list, oids, noids);
+    bool schemas = connection->session->version >= PG_15;
+    pg_append_oids(&list, oids, noids);
     TRY(buf_check(&list, "the list of tables", err));
     TRY(pg_exec(connection, WHAT, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", err));
     const char *const values[] = {buf_text(&list), publication};
-    TRY(pg_query_params(connection, WHAT, schemas ? LOOK_START LOOK_SCHEMAS LOOK_END : LOOK_START LOOK_END,
-                        (int)ARRAY_LEN(values), values, &result, err));
+    TRY(pg_query_prepared(connection, PG_STATEMENT_LOOK, WHAT,
+                          schemas ? LOOK_START LOOK_SCHEMAS LOOK_END : LOOK_START LOOK_END, (int)ARRAY_LEN(values),
+                          values, &result, err));
     return take_traces(result, ret_look, err);
-}
-
-bool stream_look_closer(struct pg_connection *connection, const uint32_t *oids, size_t noids,
-                        struct pg_tables *ret_tables, struct lf_error *err)
-{
-    return pg_catalog_read(connection, oids, noids, ret_tables, err);
 }
 
 bool stream_look_end(struct pg_connection *connection, struct lf_error *err)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A look at the catalog for what the log does not tell: cheap for all tables at once, and whole for those that differ. The look
- * of one call is one snapshot.
+ * A look at the catalog for what the log does not tell: cheap, for all tables at once, and in one snapshot.
  */
 #ifndef SOURCE_POSTGRES_STREAM_LOOK_H
 #define SOURCE_POSTGRES_STREAM_LOOK_H
@@ -27,12 +26,9 @@ struct stream_look {
     struct arena arena;
 };
 
-/* The connection is in no transaction before and after. */
+/* begin → pg_catalog_read of what differs, which sees the same → end. The connection is in no transaction before and after. */
 bool stream_look_begin(struct pg_connection *connection, const char *publication, const uint32_t *oids, size_t noids,
                        struct stream_look *ret_look, struct lf_error *err) LF_MUST_CHECK;
-/* Of the same snapshot, before stream_look_end. */
-bool stream_look_closer(struct pg_connection *connection, const uint32_t *oids, size_t noids,
-                        struct pg_tables *ret_tables, struct lf_error *err) LF_MUST_CHECK;
 bool stream_look_end(struct pg_connection *connection, struct lf_error *err) LF_MUST_CHECK;
 void stream_look_done(struct stream_look *look); /* for CLEANUP */
 

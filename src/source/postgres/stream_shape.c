@@ -8,10 +8,10 @@ struct stream_shape *shape_from_catalog(const struct pg_table *table)
     struct stream_shape *shape = mem_new(1, sizeof *shape);
     pg_layout_init(&shape->layout, table);
     shape->ncolumns = table->ncolumns;
-    shape->columns = arena_alloc(&shape->arena, (table->ncolumns + 1) * sizeof *shape->columns);
+    shape->columns = arena_alloc(&shape->layout.arena, (table->ncolumns + 1) * sizeof *shape->columns);
     for (uint32_t i = 0; i < table->ncolumns; i++) {
         const struct pg_column *column = &table->columns[i];
-        shape->columns[i] = (struct shape_column){.name = arena_text(&shape->arena, column->name),
+        shape->columns[i] = (struct shape_column){.name = arena_text(&shape->layout.arena, column->name),
                                                   .attnum = (uint32_t)column->attnum,
                                                   .type = column->type_oid,
                                                   .typmod = column->typmod,
@@ -34,7 +34,7 @@ static const struct pg_column *find_attnum(const struct pg_table *table, uint32_
 static void add_column(struct stream_shape *shape, const struct shape_column *column)
 {
     shape->columns[shape->ncolumns] = *column;
-    shape->columns[shape->ncolumns++].name = arena_text(&shape->arena, column->name);
+    shape->columns[shape->ncolumns++].name = arena_text(&shape->layout.arena, column->name);
 }
 
 static int compare_columns(const void *a, const void *b)
@@ -46,7 +46,7 @@ static int compare_columns(const void *a, const void *b)
 struct stream_shape *shape_from_state(const struct lf_schema *state, const struct pg_table *now)
 {
     struct stream_shape *shape = mem_new(1, sizeof *shape);
-    shape->columns = arena_alloc(&shape->arena, ((size_t)state->ncolumns + now->ncolumns + 1) * sizeof *shape->columns);
+    shape->columns = arena_alloc(&shape->layout.arena, ((size_t)state->ncolumns + now->ncolumns + 1) * sizeof *shape->columns);
     for (uint32_t i = 0; i < state->ncolumns; i++) {
         const struct lf_column *had = &state->columns[i];
         const struct pg_column *has = find_attnum(now, had->id);
@@ -78,7 +78,6 @@ void shape_free_chain(struct stream_shape *shape)
     while (shape != NULL) {
         struct stream_shape *older = shape->older;
         pg_layout_done(&shape->layout);
-        arena_done(&shape->arena);
         free(shape);
         shape = older;
     }

@@ -26,8 +26,7 @@ struct stream_shape {
     struct stream_shape *older;
     struct pg_layout layout; /* of shapes from the catalog; one that the host handed in has only its schema */
     uint32_t ncolumns;
-    struct shape_column *columns;
-    struct arena arena;
+    struct shape_column *columns; /* in the arena of the layout: with thousands of tables a block for each counts */
 };
 
 struct stream_shape *shape_from_catalog(const struct pg_table *table);

@@ -3,6 +3,7 @@
 
 #include "source/postgres/stream_stamp.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -215,7 +216,7 @@ static bool refresh(struct stream_tables *tables, struct stream_table *table, bo
     table->muted_until = look.at;
     *ret_changed = !same_trace(&look.traces[0], &table->trace);
     if (*ret_changed) {
-        TRY(stream_look_closer(open, &table->oid, 1, &now, err));
+        TRY(pg_catalog_read(open, &table->oid, 1, &now, err));
         TRY(tell_change(tables, table, pg_tables_find(&now, table->oid), &look.traces[0], ret_reload, err));
     }
     return stream_look_end(open, err);
@@ -238,7 +239,6 @@ static void keep_relation(struct stream_table *table, const struct pgoutput_mess
 {
     buf_reset(&table->relation);
     buf_append(&table->relation, bytes.ptr, bytes.len);
-    table->identity = relation->identity;
     table->nplaces = relation->ncolumns;
     table->places = mem_resize(table->places, (size_t)relation->ncolumns + 1, sizeof *table->places);
     table->key = mem_resize(table->key, (size_t)relation->ncolumns + 1, sizeof *table->key);
@@ -377,7 +377,7 @@ bool stream_tables_verify(struct stream_tables *tables, struct lf_error *err)
         }
     }
     if (nchanged > 0) {
-        TRY(stream_look_closer(open, changed, nchanged, &now, err));
+        TRY(pg_catalog_read(open, changed, nchanged, &now, err));
     }
     for (size_t i = 0, k = 0; k < nchanged; i++) {
         if (oids[i] == changed[k]) {
@@ -433,22 +433,38 @@ static void take_first(struct stream_tables *tables, struct stream_table *table,
     }
 }
 
+/* Of tables with consecutive places in the list, whose traces these are. */
+static bool take_portion(struct stream_tables *tables, size_t from, size_t count, const struct stream_look *look,
+                         const struct lf_table_state *states, struct lf_slice stamps, struct lf_error *err)
+{
+    CLEANUP(pg_tables_done) struct pg_tables now = {0};
+    uint32_t oids[PG_PORTION];
+    for (size_t i = 0; i < count; i++) {
+        oids[i] = tables->list[from + i].oid;
+    }
+    TRY(pg_catalog_read(tables->connection, oids, count, &now, err));
+    for (size_t i = from; i < from + count; i++) {
+        struct stream_table *table = &tables->list[i];
+        const struct pg_table *found = pg_tables_find(&now, table->oid);
+        take_first(tables, table, &states[table->index].schema, found, &look->traces[i], stamps);
+    }
+    return true;
+}
+
 bool stream_tables_open(struct stream_tables *tables, const struct lf_table_state *states, size_t nstates,
                         struct lf_slice stamps, struct lf_error *err)
 {
     CLEANUP(stream_look_done) struct stream_look look = {0};
-    CLEANUP(pg_tables_done) struct pg_tables now = {0};
     CLEANUP(pg_rollback) struct pg_connection *open = tables->connection;
     size_t noids = 0;
     take_states(tables, states, nstates);
     tables->scratch = mem_new(1, sizeof *tables->scratch);
     CLEANUP(oids_free) uint32_t *oids = live_oids(tables, &noids);
     TRY(look_at(tables, oids, noids, &look, err));
-    TRY(stream_look_closer(open, oids, noids, &now, err));
-    for (size_t i = 0; i < tables->count; i++) {
-        struct stream_table *table = &tables->list[i];
-        const struct pg_table *found = pg_tables_find(&now, table->oid);
-        take_first(tables, table, &states[table->index].schema, found, &look.traces[i], stamps);
+    assert(noids == tables->count); /* no fault was told yet */
+    for (size_t i = 0; i < noids; i += PG_PORTION) {
+        size_t count = noids - i < PG_PORTION ? noids - i : PG_PORTION;
+        TRY(take_portion(tables, i, count, &look, states, stamps, err));
     }
     return stream_look_end(open, err);
 }

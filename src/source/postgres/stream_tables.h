@@ -25,7 +25,6 @@ struct stream_table {
     pg_lsn muted_until;         /* rows of a transaction behind this one cannot be left out */
     /* The last RELATION. */
     struct buf relation; /* its bytes; empty: none came */
-    char identity;
     uint32_t nplaces;
     uint32_t *places; /* where its columns stand in the schema */
     bool *key;        /* whether they are part of the replica identity */

@@ -184,11 +184,9 @@ static bool apply(struct lf_session *session, const struct choice *choice, struc
     CLEANUP(buf_done) struct buf sql = {0};
     struct pg_publication publication;
     struct pg_connection *side = &session->side;
-    CLEANUP(pg_rollback) struct pg_connection *rollback = side;
     TRY(pg_publication_read(side, &publication, err));
     pg_publication_print(&publication, session->settings.publication, choice->list, choice->count, &sql);
     TRY(buf_check(&sql, "the SQL of the publication", err));
-    (void)rollback;
     if (sql.len == 0) {
         return true;
     }
@@ -206,8 +204,7 @@ static bool apply(struct lf_session *session, const struct choice *choice, struc
 bool pg_op_track(struct lf_session *session, const char *const *tables, size_t ntables, struct lf_error *err)
 {
     CLEANUP(pg_tables_done) struct pg_tables all = {0};
-    TRY(pg_catalog_read(&session->side, NULL, 0, &all, err));
-    TRY(pg_filter_compare(&session->side, &all, err));
+    TRY(pg_catalog_read_all(&session->side, &all, err));
     struct choice choice = {.list = arena_alloc(&all.arena, (all.count + 1) * sizeof(void *))};
     for (size_t i = 0; tables == NULL && i < all.count; i++) {
         if (all.list[i].refusal == NULL) {

@@ -11,7 +11,6 @@
 
 #define PG_OID_BOOL 16u
 #define PG_OID_BYTEA 17u
-#define PG_OID_CHAR 18u
 #define PG_OID_NAME 19u
 #define PG_OID_INT8 20u
 #define PG_OID_INT2 21u

@@ -363,7 +363,7 @@ static inline void learn_tables(struct fixture *f, const char *names)
     CLEANUP(pg_tables_done) struct pg_tables now = {0};
     char *list = arena_text(&f->arena, names);
     char *rest = NULL;
-    check(pg_catalog_read(&f->session->side, NULL, 0, &now, &f->err), f, "catalog");
+    check(pg_catalog_read_all(&f->session->side, &now, &f->err), f, "catalog");
     f->ntables = 0;
     for (char *name = strtok_r(list, " ", &rest); name != NULL; name = strtok_r(NULL, " ", &rest)) {
         struct followed_table *table = &f->tables[f->ntables];

@@ -177,7 +177,6 @@ static void truncate_when_several_tables_then_all_oids(void **state)
     decode("5400000002030000408000004087");
     assert_int_equal(message.kind, PGOUTPUT_TRUNCATE);
     assert_int_equal(message.ntruncated, 2);
-    assert_true(message.cascade);
     assert_int_equal(pgoutput_truncated(&message, 0), 0x4080);
     assert_int_equal(pgoutput_truncated(&message, 1), 0x4087);
 }
@@ -189,7 +188,6 @@ static void others_when_decoded_then_known_and_empty(void **state)
     assert_int_equal(message.kind, PGOUTPUT_TYPE);
     decode("4d0000000000015e9ba07072650000000007636f6e74656e74");
     assert_int_equal(message.kind, PGOUTPUT_MESSAGE);
-    assert_false(message.transaction);
     decode("4f0000000000015e9b6e6f646500");
     assert_int_equal(message.kind, PGOUTPUT_ORIGIN);
 }
