@@ -154,16 +154,18 @@ static void append_publication(struct buf *sql, const char *publication)
     buf_append_char(sql, '\'');
 }
 
-/* Errors by which the server says that what we ask for is not there any more. */
+/* What the server says of a slot, a publication or a file of the log that is not there any more. */
+static bool is_lost(const struct lf_error *err)
+{
+    return pg_error_is(err, "42704") || pg_error_is(err, "55000") || pg_error_is(err, "58P01");
+}
+
 static bool judge(const struct stream_link_setup *setup, struct lf_error *err)
 {
-    static const char *const lost[] = {"42704", "55000", "58P01"};
-    for (size_t i = 0; i < ARRAY_LEN(lost); i++) {
-        if (pg_error_is(err, lost[i])) {
-            err->kind = LF_LOST;
-            return lf_error_wrap(err, "replication slot %s cannot serve the changes after " PG_LSN_FORMAT, setup->slot,
-                                 PG_LSN_ARGS(setup->start));
-        }
+    if (is_lost(err)) {
+        err->kind = LF_LOST;
+        (void)lf_error_wrap(err, "replication slot %s cannot serve the changes after " PG_LSN_FORMAT, setup->slot,
+                            PG_LSN_ARGS(setup->start));
     }
     return false;
 }
@@ -328,8 +330,14 @@ static bool fail_at_end(struct stream_link *link, struct lf_error *err)
     }
     const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
     (void)pg_error_set(err, link->session->where, WHAT, state, text != NULL ? text : PQresultErrorMessage(result));
-    if (strcmp(state, "42704") == 0 || strcmp(state, "55000") == 0 || strcmp(state, "58P01") == 0) {
+    if (is_lost(err)) {
         err->kind = LF_LOST;
+    } else if (pg_error_is(err, "22P05") || pg_error_is(err, "22021")) {
+        /* The log keeps the value: the stream would end here again and again. */
+        err->kind = LF_LOST;
+        return lf_error_wrap(err,
+                             "the stream cannot pass a text that has no Unicode; run lakefeed resync: its load names the "
+                             "table, unless the text is gone by then");
     }
     return false;
 }
