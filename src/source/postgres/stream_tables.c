@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #define SHAPES_KEPT 8
+#define KEYLESS_MS 5000 /* how long a key may be away while it is made anew */
 #define STAMP_BYTES ((size_t)32)
 #define REWRITTEN "rows were written anew by a change of the table, without changes that the stream tells"
 #define PUBLICATION_ALTERED "the publication was altered, so changes may have been left out"
@@ -162,6 +163,21 @@ static const char *find_fault(const struct stream_table *table, const struct pg_
     }
     return now->followed ? NULL
                          : "the publication no longer sends all that happens to the table; run lakefeed track again";
+}
+
+/* Whoever makes a key anew drops it first, and a look may come in between. That is no reason to give the table up: as long as it has no
+ * key the server refuses updates and deletes, and an insert comes behind a RELATION that shows it. Of a table with the identity FULL
+ * it does not, so it is not waited for. */
+static bool waits_for_key(struct stream_table *table, const struct pg_table *now)
+{
+    bool keyless = now != NULL && now->nkey == 0 && now->identity != 'f' && now->membership == table->membership;
+    int64_t now_ms = pg_monotonic_ms();
+    if (!keyless) {
+        table->keyless_ms = 0;
+        return false;
+    }
+    table->keyless_ms = table->keyless_ms == 0 ? now_ms : table->keyless_ms;
+    return now_ms - table->keyless_ms < KEYLESS_MS;
 }
 
 static void push_shape(struct stream_table *table, const struct pg_table *now)
@@ -357,6 +373,9 @@ static bool verify_one(struct stream_tables *tables, const struct stream_trace *
 {
     bool reload = false;
     table->muted_until = at;
+    if (waits_for_key(table, now)) {
+        return true;
+    }
     TRY(tell_change(tables, table, now, trace, &reload, err));
     return place_again(tables, table, reload, err);
 }

@@ -23,6 +23,7 @@ struct stream_table {
     bool dead;                  /* a fault was told: nothing more comes of it */
     bool muted;                 /* told to be read again; rows are left out until RELATION can be understood */
     pg_lsn muted_until;         /* rows of a transaction behind this one cannot be left out */
+    int64_t keyless_ms;         /* since when looks have found no key; 0: it has one */
     /* The last RELATION. */
     struct buf relation; /* its bytes; empty: none came */
     uint32_t nplaces;

@@ -278,6 +278,65 @@ static void type_when_changed_while_stopped_then_reload(void **state)
     expect(f, "R(a:id,t,n) [ R(a) ] [ a+3,three,2024-02-02 ]");
 }
 
+/* ---- a key that is made anew ---- */
+
+static void key_when_a_look_finds_it_away_then_waited_for(void **state)
+{
+    (void)state;
+    NEED_SERVER();
+    struct fixture *f = &fixture;
+    follow(f, TABLE_A, "a", "a");
+    server_sql(f->app, "ALTER TABLE a DROP CONSTRAINT a_pkey");
+    expect_verify(f, "");
+    server_sql(f->app, "ALTER TABLE a ADD PRIMARY KEY (id)");
+    expect_verify(f, "");
+    server_sql(f->app, "UPDATE a SET n = 2");
+    expect(f, "[ a=1,one,2 ]");
+    server_sql(f->app, "ALTER TABLE a DROP CONSTRAINT a_pkey");
+    expect_verify(f, "");
+    server_sql(f->app, "ALTER TABLE a ALTER t SET NOT NULL; ALTER TABLE a ADD PRIMARY KEY (t)");
+    expect_verify(f, "R(a:id,t,n)");
+}
+
+/* Without a key two rows can have the same values. */
+static void key_when_a_row_comes_while_it_is_away_then_fault(void **state)
+{
+    (void)state;
+    NEED_SERVER();
+    struct fixture *f = &fixture;
+    follow(f, TABLE_A, "a", "a");
+    server_sql(f->app, "ALTER TABLE a DROP CONSTRAINT a_pkey");
+    expect_verify(f, "");
+    server_sql(f->app, "INSERT INTO a VALUES (1, 'again', 1)");
+    expect(f, "[ F(a) ]");
+    assert_non_null(strstr(f->reason, "primary key"));
+}
+
+static void key_when_rows_came_while_it_was_away_then_reload(void **state)
+{
+    (void)state;
+    NEED_SERVER();
+    struct fixture *f = &fixture;
+    follow(f, TABLE_A, "a", "a");
+    server_sql(f->app, "ALTER TABLE a DROP CONSTRAINT a_pkey");
+    expect_verify(f, "");
+    server_sql(f->app, "INSERT INTO a VALUES (2, 'two', 2)");
+    server_sql(f->app, "ALTER TABLE a ADD PRIMARY KEY (id)");
+    expect_verify(f, "");
+    server_sql(f->app, "INSERT INTO a VALUES (3, 'three', 3)");
+    expect(f, "[ R(a) ] [ a+3,three,3 ]");
+}
+
+static void key_when_away_and_identity_is_full_then_fault(void **state)
+{
+    (void)state;
+    NEED_SERVER();
+    struct fixture *f = &fixture;
+    follow(f, TABLE_A "; ALTER TABLE a REPLICA IDENTITY FULL", "a", "a");
+    server_sql(f->app, "ALTER TABLE a DROP CONSTRAINT a_pkey");
+    expect_verify(f, "F(a)");
+}
+
 /* ---- while nobody looks ---- */
 
 /* What was found goes into the cursors that are handed out from now on. */
@@ -479,6 +538,10 @@ int main(void)
         STREAM_TEST(shapes_when_one_between_only_grew_then_its_rows_fit),
         STREAM_TEST(shapes_when_one_between_is_unknown_then_reload_and_its_rows_are_left_out),
         STREAM_TEST(type_when_changed_while_stopped_then_reload),
+        STREAM_TEST(key_when_a_look_finds_it_away_then_waited_for),
+        STREAM_TEST(key_when_a_row_comes_while_it_is_away_then_fault),
+        STREAM_TEST(key_when_rows_came_while_it_was_away_then_reload),
+        STREAM_TEST(key_when_away_and_identity_is_full_then_fault),
         STREAM_TEST(rows_when_rewritten_while_stopped_then_reload),
         STREAM_TEST(rows_when_rewritten_after_an_idle_start_with_a_new_table_then_reload),
         STREAM_TEST(table_when_only_its_file_is_another_while_stopped_then_nothing),
