@@ -193,42 +193,23 @@ static void check_replication(const struct check *check)
 
 /* ---- slots ---- */
 
-static void check_slot(const struct check *check, const PGresult *slots, int row)
+static void check_slot(void *context, const struct pg_slot_seen *slot)
 {
-    const char *slot = pg_text(slots, row, 0);
-    bool active = pg_bool(slots, row, 1);
-    int64_t retained = pg_int(slots, row, 3);
-    if (strcmp(pg_text(slots, row, 2), "lost") == 0) {
+    const struct check *check = context;
+    if (slot->lost) {
         tell(check, "error", "lakefeed resync, or if nobody needs it: lakefeed unlink",
-             "replication slot %s: the server has given up the log that it needs", slot);
-    } else if (!active && retained > RETAINED_ADVICE_BYTES) {
+             "replication slot %s: the server has given up the log that it needs", slot->name);
+    } else if (!slot->active && slot->retained > RETAINED_ADVICE_BYTES) {
         CLEANUP(text_free)
         char *cure = text_printf("start its link, or run lakefeed unlink; if nobody needs it:"
                                  " SELECT pg_drop_replication_slot('%s')",
-                                 slot);
+                                 slot->name);
         tell(check, "advice", cure, "replication slot %s: nobody reads it now, and it keeps %" PRId64 " MiB of the log",
-             slot, retained >> 20);
+             slot->name, slot->retained >> 20);
     } else {
-        tell(check, "ok", NULL, "replication slot %s: %s, keeps %" PRId64 " MiB of the log", slot,
-             active ? "is being read" : "nobody reads it now", retained >> 20);
+        tell(check, "ok", NULL, "replication slot %s: %s, keeps %" PRId64 " MiB of the log", slot->name,
+             slot->active ? "is being read" : "nobody reads it now", slot->retained >> 20);
     }
-}
-
-static bool check_slots(const struct check *check, struct lf_error *err)
-{
-    CLEANUP(pg_result_clear) PGresult *slots = NULL;
-    struct pg_slot_name name;
-    TRY(pg_query(
-        &check->session->side, "the replication slots",
-        "SELECT slot_name, active, coalesce(wal_status, 'lost'), coalesce(pg_current_wal_lsn() - restart_lsn, 0)"
-        " FROM pg_catalog.pg_replication_slots WHERE database = current_database() ORDER BY 1",
-        &slots, err));
-    for (int i = 0; i < PQntuples(slots); i++) {
-        if (pg_slot_name_parse(pg_text(slots, i, 0), &name)) {
-            check_slot(check, slots, i);
-        }
-    }
-    return true;
 }
 
 /* ---- tables ---- */
@@ -339,10 +320,8 @@ bool pg_op_check(struct lf_session *session, const char *const *tables, size_t n
     struct check check = {.session = session, .visit = visit, .context = context};
     TRY(pg_publication_read(&session->side, &check.publication, err));
     TRY(check_server(&check, err));
-    if (check.may_replicate) {
-        check_replication(&check);
-    }
-    TRY(check_slots(&check, err));
+    check_replication(&check);
+    TRY(pg_slot_visit(session, check_slot, &check, err));
     TRY(pg_catalog_read_all(&session->side, &check.tables, err));
     check_publication(&check);
     for (size_t i = 0; tables != NULL && i < ntables; i++) {

@@ -9,7 +9,7 @@
 struct rule {
     const char *prefix; /* of the SQLSTATE; the first that fits counts */
     enum lf_error_kind kind;
-    const char *cure;
+    const char *cure; /* that fits most failures of the kind; "": none */
 };
 
 static const struct rule rules[] = {
@@ -25,8 +25,7 @@ static const struct rule rules[] = {
     {"55P03", LF_TRANSIENT, "another session holds a lock; it is tried again"},
     {"57014", LF_TRANSIENT, "the statement was cancelled or took longer than allowed"},
     {"57P", LF_TRANSIENT, ""},
-    {"53400", LF_TRANSIENT,
-     "raise max_replication_slots, or temp_file_limit, or remove what is unused; it is tried again"},
+    {"53400", LF_TRANSIENT, "a limit of the server's configuration is reached; raise it, or remove what is unused"},
     {"53300", LF_TRANSIENT, "all connections are in use; raise max_connections or max_wal_senders"},
     {"53", LF_TRANSIENT, ""},
     {"54", LF_LIMIT, ""},
@@ -66,12 +65,6 @@ enum lf_error_kind pg_kind_of_sqlstate(const char *sqlstate)
     return rule != NULL ? rule->kind : LF_INTERNAL;
 }
 
-const char *pg_cure_of_sqlstate(const char *sqlstate)
-{
-    const struct rule *rule = find_rule(sqlstate);
-    return rule != NULL ? rule->cure : "";
-}
-
 static int code_of(const char *sqlstate)
 {
     return sqlstate != NULL ? (int)strtol(sqlstate, NULL, 36) : 0; /* five digits: below 2^26 */
@@ -91,7 +84,8 @@ static bool is_too_large(const char *text)
 
 bool pg_error_set(struct lf_error *err, const char *where, const char *what, const char *sqlstate, const char *text)
 {
-    const char *cure = pg_cure_of_sqlstate(sqlstate);
+    const struct rule *rule = find_rule(sqlstate);
+    const char *cure = rule != NULL ? rule->cure : "";
     const char *state = sqlstate != NULL ? sqlstate : "";
     size_t len = strlen(text);
     while (len > 0 && isspace((unsigned char)text[len - 1])) {

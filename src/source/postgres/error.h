@@ -10,8 +10,6 @@
 #include <stddef.h>
 
 enum lf_error_kind pg_kind_of_sqlstate(const char *sqlstate); /* "" or NULL: the connection broke, TRANSIENT */
-/* A cure that fits most failures of the kind; "" when there is none. */
-const char *pg_cure_of_sqlstate(const char *sqlstate);
 /* Fills err: "<where>: <what>: <text> (SQLSTATE x); <cure>". Returns false. The code is the number of the SQLSTATE in base 36. */
 bool pg_error_set(struct lf_error *err, const char *where, const char *what, const char *sqlstate, const char *text);
 /* Whether err came from that SQLSTATE. */

@@ -9,20 +9,12 @@
 
 #define HELD_BYTES (INT64_C(64) << 20) /* kept beyond what we ask for; from here on it is worth a name */
 
-/* The oldest transaction with changes; lock and prepared transactions are visible to every role. */
 static bool name_holder(struct lf_session *session, struct buf *text, struct lf_error *err)
 {
-    CLEANUP(pg_result_clear) PGresult *result = NULL;
-    TRY(pg_query(&session->side, "the open transactions",
-                 "SELECT who FROM (SELECT age(l.transactionid), 'the open transaction of process ' || l.pid ||"
-                 " coalesce(' (' || a.usename || ' in ' || a.datname || ')', '') AS who FROM pg_catalog.pg_locks AS l"
-                 " LEFT JOIN pg_catalog.pg_stat_activity AS a ON a.pid = l.pid"
-                 " WHERE l.locktype = 'transactionid' AND l.mode = 'ExclusiveLock' AND l.granted AND l.pid IS NOT NULL"
-                 " UNION ALL SELECT age(transaction), 'the prepared transaction ' || gid"
-                 " FROM pg_catalog.pg_prepared_xacts) AS open ORDER BY age DESC LIMIT 1",
-                 &result, err));
-    if (PQntuples(result) > 0) {
-        buf_printf(text, "; %.150s holds it up", pg_text(result, 0, 0));
+    CLEANUP(buf_done) struct buf who = {0};
+    TRY(pg_oldest_transaction(session, &who, err));
+    if (who.len > 0) {
+        buf_printf(text, "; %s holds it up", buf_text(&who));
     }
     return true;
 }

@@ -13,7 +13,7 @@
 
 #define WAIT_STEP_MS 500 /* how late a host that is cancelled and does not stop the session is noticed */
 
-bool pg_session_is_stopped(struct lf_session *session)
+static bool is_stopped(const struct lf_session *session)
 {
     return atomic_load(&session->stopped) ||
            (session->host->cancelled != NULL && session->host->cancelled(session->host->context));
@@ -21,7 +21,7 @@ bool pg_session_is_stopped(struct lf_session *session)
 
 bool pg_session_check(struct lf_session *session, struct lf_error *err)
 {
-    return !pg_session_is_stopped(session) || lf_error_set(err, LF_CANCELLED, 0, "%s: stopped", session->where);
+    return !is_stopped(session) || lf_error_set(err, LF_CANCELLED, 0, "%s: stopped", session->where);
 }
 
 int64_t pg_monotonic_ms(void)
@@ -38,7 +38,7 @@ bool pg_session_wait(struct lf_session *session, int fd, short events, int64_t m
         struct pollfd fds[] = {{.fd = session->wake_fd, .events = POLLIN}, {.fd = fd, .events = events}};
         int step = (int)(left < WAIT_STEP_MS ? left : WAIT_STEP_MS);
         int ready = poll(fds, fd >= 0 ? 2 : 1, step);
-        if (pg_session_is_stopped(session)) {
+        if (is_stopped(session)) {
             return false;
         }
         if (ready > 0 && fd >= 0 && fds[1].revents != 0) {

@@ -75,7 +75,6 @@ void pg_op_stop(struct lf_session *session);
 
 /* CANCELLED once the session was stopped or the host cancels. */
 bool pg_session_check(struct lf_session *session, struct lf_error *err) LF_MUST_CHECK;
-bool pg_session_is_stopped(struct lf_session *session);
 /* Waits until the descriptor is ready (poll's events; fd -1: none), the time is over or the session stops. False: time is over or
  * stopped. */
 bool pg_session_wait(struct lf_session *session, int fd, short events, int64_t ms);

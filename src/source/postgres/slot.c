@@ -39,6 +39,48 @@ bool pg_slot_read(struct pg_connection *connection, const char *name, struct pg_
     return true;
 }
 
+/* Of another plugin or database none is ours, whatever its name. */
+bool pg_slot_visit(struct lf_session *session, pg_slot_visitor visit, void *context, struct lf_error *err)
+{
+    CLEANUP(pg_result_clear) PGresult *result = NULL;
+    const char *configured = session->settings.slot;
+    TRY(pg_query(&session->side, "the replication slots",
+                 "SELECT slot_name, active, coalesce(wal_status, 'lost') = 'lost',"
+                 " coalesce(pg_current_wal_lsn() - restart_lsn, 0) FROM pg_catalog.pg_replication_slots"
+                 " WHERE database = current_database() AND plugin = 'pgoutput' ORDER BY slot_name",
+                 &result, err));
+    for (int i = 0; i < PQntuples(result); i++) {
+        struct pg_slot_name name;
+        struct pg_slot_seen slot = {pg_text(result, i, 0), pg_bool(result, i, 1), pg_bool(result, i, 2),
+                                    pg_int(result, i, 3)};
+        if (pg_slot_name_parse(slot.name, &name) || (configured != NULL && strcmp(slot.name, configured) == 0)) {
+            visit(context, &slot);
+        }
+    }
+    return true;
+}
+
+/* Locks are visible to every role. */
+bool pg_oldest_transaction(struct lf_session *session, struct buf *ret_who, struct lf_error *err)
+{
+    CLEANUP(pg_result_clear) PGresult *result = NULL;
+    TRY(pg_query(&session->side, "the open transactions",
+                 "SELECT who FROM (SELECT age(l.transactionid), concat('the open transaction of process ', l.pid, ' (',"
+                 "   a.usename, ' in ' || a.datname, ', ' || nullif(a.application_name, ''), ')',"
+                 "   ' since ' || date_trunc('second', a.xact_start)) AS who FROM pg_catalog.pg_locks AS l"
+                 "  LEFT JOIN pg_catalog.pg_stat_activity AS a ON a.pid = l.pid"
+                 "  WHERE l.locktype = 'transactionid' AND l.mode = 'ExclusiveLock' AND l.granted AND l.pid IS NOT NULL"
+                 "   AND l.pid <> pg_backend_pid()"
+                 " UNION ALL SELECT age(transaction), concat('the prepared transaction ', gid, ' in ', database,"
+                 "   ' since ', date_trunc('second', prepared)) FROM pg_catalog.pg_prepared_xacts) AS open"
+                 " ORDER BY age DESC LIMIT 1",
+                 &result, err));
+    if (PQntuples(result) > 0) {
+        buf_printf(ret_who, "%.200s", pg_text(result, 0, 0));
+    }
+    return true;
+}
+
 /* The order matters: first the end of the log. A transaction that committed at or before it then either still holds the lock on
  * its xid, or has ended for good and the snapshot's xmax is above it. */
 bool pg_log_end(struct pg_connection *connection, pg_lsn *ret_end, uint64_t *ret_horizon, struct lf_error *err)

@@ -31,6 +31,19 @@ struct pg_slot {
 
 bool pg_slot_read(struct pg_connection *connection, const char *name, struct pg_slot *ret_slot,
                   struct lf_error *err) LF_MUST_CHECK;
+/* The slots of this database that are lakefeed's by their name, or configured. */
+struct pg_slot_seen {
+    const char *name;
+    bool active;
+    bool lost;        /* the server has given up the log that it needs */
+    int64_t retained; /* bytes of the log */
+};
+typedef void (*pg_slot_visitor)(void *context, const struct pg_slot_seen *slot);
+bool pg_slot_visit(struct lf_session *session, pg_slot_visitor visit, void *context,
+                   struct lf_error *err) LF_MUST_CHECK;
+/* Appends "the open transaction of process 7 (app in shop, psql) since …": of all that have changes the oldest, prepared ones too. Only
+ * the time depends on the role's rights. Nothing when there is none. */
+bool pg_oldest_transaction(struct lf_session *session, struct buf *ret_who, struct lf_error *err) LF_MUST_CHECK;
 /* LOST, with the reason and the cure, when changes after the cursor may be missing: another cluster, database or timeline, a slot
  * that is gone, invalidated or past the cursor, or a cursor past the end of the log. */
 bool pg_slot_check(struct pg_connection *connection, const char *name, const struct pg_cursor *cursor,

@@ -4,6 +4,7 @@
 #include "source/postgres/internal.h"
 #include "source/postgres/stream_link.h"
 #include "source/postgres/stream_row.h"
+#include "source/postgres/track.h"
 
 #include <stdlib.h>
 
@@ -280,15 +281,13 @@ bool pg_op_verify_catalog(struct lf_changes *changes, struct lf_batch *ret_batch
 
 static bool check_publication(struct lf_changes *changes, struct lf_error *err)
 {
-    CLEANUP(pg_result_clear) PGresult *result = NULL;
-    const char *name = changes->session->settings.publication;
-    TRY(pg_query_params(&changes->catalog, "the publication",
-                        "SELECT FROM pg_catalog.pg_publication WHERE pubname = $1", 1, &name, &result, err));
-    return PQntuples(result) > 0 ||
+    struct pg_publication publication;
+    TRY(pg_publication_read(&changes->catalog, &publication, err));
+    return publication.exists ||
            lf_error_set(err, LF_LOST, 0,
                         "%s: the publication %s is gone, so changes are no longer sent; run lakefeed track and then "
                         "lakefeed resync, since one made again does not bring back what was changed meanwhile",
-                        changes->session->where, name);
+                        changes->session->where, changes->session->settings.publication);
 }
 
 static bool read_timeout(struct lf_changes *changes, int64_t *ret_ms, struct lf_error *err)

@@ -21,7 +21,7 @@ static uint32_t hash_text(const char *text)
 
 /* High: the columns. Low: the file of the table, of a partitioned one its leaves. Another version of the publication shows in
  * both, so that it counts by itself. */
-uint64_t stream_stamp_of(const struct stream_trace *trace)
+static uint64_t stamp_of(const struct stream_trace *trace)
 {
     uint32_t storage = trace->partitioned ? hash_text(trace->leaves) : trace->relfilenode;
     return (uint64_t)(fold(trace->columns) ^ trace->publication) << 32 | (storage ^ trace->publication);
@@ -29,7 +29,7 @@ uint64_t stream_stamp_of(const struct stream_trace *trace)
 
 void stream_stamp_append(struct buf *stamps, const struct stream_trace *trace)
 {
-    buf_printf(stamps, "%s%" PRIu32 "=%016" PRIx64, stamps->len > 0 ? "," : "", trace->oid, stream_stamp_of(trace));
+    buf_printf(stamps, "%s%" PRIu32 "=%016" PRIx64, stamps->len > 0 ? "," : "", trace->oid, stamp_of(trace));
 }
 
 static int digit_of(char c)
@@ -68,7 +68,7 @@ bool stream_stamp_find(struct lf_slice stamps, uint32_t oid, uint64_t *ret_stamp
 
 bool stream_stamp_tells_rewrite(uint64_t before, const struct stream_trace *now)
 {
-    uint64_t differs = before ^ stream_stamp_of(now);
+    uint64_t differs = before ^ stamp_of(now);
     bool storage = (uint32_t)differs != 0;
     bool columns = differs >> 32 != 0;
     return now->partitioned ? storage : storage && columns;

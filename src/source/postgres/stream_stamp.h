@@ -9,7 +9,6 @@
 #include "base/buf.h"
 #include "source/postgres/stream_look.h"
 
-uint64_t stream_stamp_of(const struct stream_trace *trace);
 /* "oid=16 hex," */
 void stream_stamp_append(struct buf *stamps, const struct stream_trace *trace);
 /* False: there is none of that table. */

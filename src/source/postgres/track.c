@@ -217,21 +217,16 @@ bool pg_op_track(struct lf_session *session, const char *const *tables, size_t n
     return apply(session, &choice, err);
 }
 
+static void note_name(void *context, const struct pg_slot_seen *slot)
+{
+    struct buf *names = context;
+    buf_printf(names, "%s%s", names->len > 0 ? ", " : "", slot->name);
+}
+
 static bool refuse_consumers(struct lf_session *session, struct lf_error *err)
 {
-    CLEANUP(pg_result_clear) PGresult *result = NULL;
     CLEANUP(buf_done) struct buf names = {0};
-    struct pg_slot_name name;
-    TRY(pg_query(&session->side, "the replication slots",
-                 "SELECT slot_name FROM pg_catalog.pg_replication_slots WHERE database = current_database()", &result,
-                 err));
-    for (int i = 0; i < PQntuples(result); i++) {
-        const char *slot = pg_text(result, i, 0);
-        bool configured = session->settings.slot != NULL && strcmp(session->settings.slot, slot) == 0;
-        if (configured || pg_slot_name_parse(slot, &name)) {
-            buf_printf(&names, "%s%s", names.len > 0 ? ", " : "", slot);
-        }
-    }
+    TRY(pg_slot_visit(session, note_name, &names, err));
     return names.len == 0 || lf_error_set(err, LF_CONFLICT, 0,
                                           "%s is still read through the replication slots %.500s; run lakefeed unlink"
                                           " for each of these links first, or drop what nobody needs:"
