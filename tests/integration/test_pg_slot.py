@@ -135,6 +135,54 @@ def test_a_slot_that_the_server_has_invalidated_is_recognised(own):
     mend(own)
 
 
+# --- the first registration ---
+
+
+@pytest.mark.parametrize("mode", ["fast", "immediate"])
+def test_a_restart_of_the_server_in_the_middle_of_the_first_registration(own, mode):
+    """A slot waits for all transactions that are open; a server that ends meanwhile takes its half with it."""
+    own.sql(*TABLE)
+    with contextlib.closing(own.connect()) as db:
+        db.execute("BEGIN")
+        db.execute("INSERT INTO t VALUES(4, 'in the way')")
+        daemon = own.daemon("--track")
+        making = "SELECT 1 FROM pg_stat_activity WHERE query LIKE '%%pg_create_logical%%' AND state = 'active' AND pid <> %s"
+        wait_until(lambda: own.query(making, db.info.backend_pid), "the slot is being made")
+        own.server.restart(mode)
+    own.wait_equal()
+    assert daemon.stop() == 0
+    assert len(own.slots()) == 1
+    own.sql("INSERT INTO t VALUES(5, 'after')")
+    own.once()
+    own.assert_equal()
+
+
+def test_a_server_whose_log_has_no_rows_is_told_and_gets_no_slot(own):
+    own.sql(*TABLE)
+    own.server.configure({"wal_level": "replica"})
+    own.server.restart()
+    result = own.track_once(expect=2)
+    assert "ALTER SYSTEM SET wal_level = logical" in result.err
+    assert own.slots() == [] and not (own.lake / "model.json").exists()
+    own.server.configure({"wal_level": "logical"})
+    own.server.restart()
+    own.track_once()
+    own.assert_equal()
+
+
+def test_a_server_without_room_for_a_slot_is_told_and_waited_for(own):
+    own.sql(*TABLE)
+    own.server.configure({"max_replication_slots": "1"})
+    own.server.restart()
+    own.query("SELECT 1 FROM pg_create_physical_replication_slot('of_others')")
+    daemon = own.daemon("--track")
+    wait_until(lambda: "max_replication_slots" in daemon.log.read_text("utf-8"), "the log tells the setting")
+    assert own.slots() == []
+    own.query("SELECT 1 FROM pg_drop_replication_slot('of_others')")
+    own.wait_equal()
+    assert daemon.stop() == 0
+
+
 # --- the publication ---
 
 

@@ -3,6 +3,7 @@
  * A consumer is a replication slot. It begins at the end of the log: a slot cannot be made in the past.
  */
 #include "source/postgres/slot.h"
+#include "source/postgres/track.h"
 
 #include <inttypes.h>
 
@@ -19,18 +20,32 @@ struct finding {
     bool same_location;         /* of the foreign one */
 };
 
-static void note_slot(struct finding *finding, const struct pg_slot_name *wanted, const char *text)
+struct search {
+    const struct lf_session *session;
+    struct pg_slot_name wanted;
+    struct finding *finding;
+};
+
+static void note_slot(void *context, const struct pg_slot_seen *slot)
 {
+    const struct search *search = context;
+    struct finding *finding = search->finding;
     struct pg_slot_name name;
-    if (!pg_slot_name_parse(text, &name)) {
+    if (search->session->settings.slot != NULL) {
+        if (strcmp(slot->name, search->session->settings.slot) == 0) {
+            (void)snprintf(finding->ours, PG_SLOT_SIZE, "%s", slot->name);
+        }
         return;
     }
-    bool link = strcmp(name.link, wanted->link) == 0;
-    bool lake = strcmp(name.lake, wanted->lake) == 0;
-    bool location = strcmp(name.location, wanted->location) == 0;
+    if (!pg_slot_name_parse(slot->name, &name)) {
+        return;
+    }
+    bool link = strcmp(name.link, search->wanted.link) == 0;
+    bool lake = strcmp(name.lake, search->wanted.lake) == 0;
+    bool location = strcmp(name.location, search->wanted.location) == 0;
     char *place = link && lake ? finding->ours : lake && location ? finding->renamed : link ? finding->foreign : NULL;
     if (place != NULL) {
-        (void)snprintf(place, PG_SLOT_SIZE, "%s", text);
+        (void)snprintf(place, PG_SLOT_SIZE, "%s", slot->name);
         finding->same_location = place == finding->foreign ? location : finding->same_location;
     }
 }
@@ -38,22 +53,10 @@ static void note_slot(struct finding *finding, const struct pg_slot_name *wanted
 static bool find_slots(struct lf_session *session, const struct lf_consumer *consumer, struct finding *ret_finding,
                        struct lf_error *err)
 {
-    CLEANUP(pg_result_clear) PGresult *result = NULL;
-    struct pg_slot_name wanted;
+    struct search search = {.session = session, .finding = ret_finding};
     *ret_finding = (struct finding){0};
-    pg_slot_name_of(consumer, &wanted);
-    TRY(pg_query(&session->side, "the replication slots",
-                 "SELECT slot_name FROM pg_catalog.pg_replication_slots WHERE database = current_database()", &result,
-                 err));
-    for (int i = 0; i < PQntuples(result); i++) {
-        const char *name = pg_text(result, i, 0);
-        if (session->settings.slot == NULL) {
-            note_slot(ret_finding, &wanted, name);
-        } else if (strcmp(name, session->settings.slot) == 0) {
-            (void)snprintf(ret_finding->ours, PG_SLOT_SIZE, "%s", name);
-        }
-    }
-    return true;
+    pg_slot_name_of(consumer, &search.wanted);
+    return pg_slot_visit(session, note_slot, &search, err);
 }
 
 /* Waits while somebody reads the slot, whom `terminate` ends. CONFLICT when he stays. */
@@ -106,16 +109,15 @@ static bool conflict(const struct lf_session *session, const struct lf_consumer 
 static bool check_publication(struct lf_session *session, struct lf_error *err)
 {
     CLEANUP(pg_result_clear) PGresult *result = NULL;
-    const char *name = session->settings.publication;
-    TRY(pg_query_params(&session->side, "the publication",
-                        "SELECT current_setting('wal_level') FROM pg_catalog.pg_publication WHERE pubname = $1", 1,
-                        &name, &result, err));
-    if (PQntuples(result) == 0) {
+    struct pg_publication publication;
+    TRY(pg_publication_read(&session->side, &publication, err));
+    if (!publication.exists) {
         return lf_error_set(err, LF_CONFIG, 0,
                             "%s has no publication %s, which has to be there before the replication slot; run"
                             " lakefeed track",
-                            session->where, name);
+                            session->where, session->settings.publication);
     }
+    TRY(pg_query(&session->side, "wal_level", "SELECT current_setting('wal_level')", &result, err));
     return strcmp(pg_text(result, 0, 0), "logical") == 0 ||
            lf_error_set(err, LF_CONFIG, 0,
                         "%s keeps no changes in its log (wal_level is %s): ALTER SYSTEM SET wal_level = logical, then"
@@ -126,23 +128,35 @@ static bool check_publication(struct lf_session *session, struct lf_error *err)
 /* Names who holds up the slot. */
 static void name_holder(struct lf_session *session, struct lf_error *err)
 {
-    CLEANUP(pg_result_clear) PGresult *result = NULL;
+    CLEANUP(buf_done) struct buf who = {0};
     struct lf_error ignored;
-    if (pg_query(&session->side, "the open transactions",
-                 "SELECT who FROM (SELECT concat('process ', pid, ' of ', coalesce(usename, '?'), ' in ',"
-                 "  coalesce(datname, '?'), ' (', nullif(application_name, '') || ', ', state, ') since ',"
-                 "  date_trunc('second', xact_start)) AS who, xact_start AS since FROM pg_catalog.pg_stat_activity"
-                 "  WHERE backend_xid IS NOT NULL AND pid <> pg_backend_pid()"
-                 " UNION ALL SELECT concat('prepared transaction ', gid, ' in ', database, ' since ',"
-                 "  date_trunc('second', prepared)), prepared FROM pg_catalog.pg_prepared_xacts) AS open"
-                 " ORDER BY since LIMIT 1",
-                 &result, &ignored) &&
-        PQntuples(result) > 0) {
+    if (pg_oldest_transaction(session, &who, &ignored) && who.len > 0) {
         (void)lf_error_set(err, LF_TRANSIENT, err->code,
                            "%s: a replication slot can be made only when all transactions that are open now have ended;"
                            " after %d s there is still %s",
-                           session->where, CREATE_MS / 1000, pg_text(result, 0, 0));
+                           session->where, CREATE_MS / 1000, buf_text(&who));
     }
+}
+
+/* Tells what the administrator can do about a slot that cannot be made. */
+static bool explain_refusal(struct lf_session *session, const char *name, struct lf_error *err)
+{
+    if (pg_error_is(err, "57014")) {
+        name_holder(session, err);
+    } else if (pg_error_is(err, "53400")) {
+        (void)lf_error_set(err, LF_TRANSIENT, err->code,
+                           "%s: the server has no room for the replication slot %s: drop slots that nobody reads (SELECT"
+                           " slot_name, active FROM pg_replication_slots), or raise max_replication_slots and restart the"
+                           " server",
+                           session->where, name);
+    } else if (pg_error_is(err, "42710")) {
+        (void)lf_error_set(err, LF_CONFLICT, err->code,
+                           "%s: there is a replication slot %s already, which is of another database or not of the plugin"
+                           " pgoutput; name another one with the option slot, or if nobody reads it: SELECT"
+                           " pg_drop_replication_slot('%s')",
+                           session->where, name, name);
+    }
+    return false;
 }
 
 static bool create_slot(struct lf_session *session, const char *name, struct lf_error *err)
@@ -162,10 +176,7 @@ static bool create_slot(struct lf_session *session, const char *name, struct lf_
         return true;
     }
     pg_rollback(&side);
-    if (pg_error_is(err, "57014")) {
-        name_holder(session, err);
-    }
-    return false;
+    return explain_refusal(session, name, err);
 }
 
 /* A slot cannot be renamed, but copied with its position. */

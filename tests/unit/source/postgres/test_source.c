@@ -243,6 +243,52 @@ static void register_when_untracked_then_says_track(void **state)
     fixture_remove(&f);
 }
 
+static void expect_slots(const struct fixture *f, const char *names)
+{
+    char *slots = server_ask(f->app, "SELECT coalesce(string_agg(slot_name, ' ' ORDER BY slot_name), '')"
+                                     " FROM pg_replication_slots WHERE database = current_database()");
+    assert_string_equal(slots, names);
+    free(slots);
+}
+
+static void register_when_the_slot_is_of_another_plugin_then_it_is_left_alone(void **state)
+{
+    static const struct lf_option_value option = {"slot", "mine"};
+    struct fixture f;
+    struct lf_error err = {0};
+    struct pg_cursor cursor;
+    fixture_make(&f, *state, "CREATE TABLE t(id int PRIMARY KEY)");
+    fixture_track(&f, NULL, 0);
+    server_exec(f.app, "SELECT pg_create_logical_replication_slot('mine', 'test_decoding')");
+    f.ops->close(f.session);
+    f.session = fixture_open_as(&f, "postgres", &option, 1);
+    expect_failure(enroll(&f, &consumer, &cursor, &err), &err, LF_CONFLICT, "pg_drop_replication_slot('mine')");
+    expect_good(f.ops->unregister_consumer(f.session, &consumer, &err), &err);
+    expect_good(f.ops->untrack(f.session, &err), &err);
+    expect_slots(&f, "mine");
+    server_exec(f.app, "SELECT pg_drop_replication_slot('mine')");
+    fixture_remove(&f);
+}
+
+static void register_when_the_server_has_no_room_for_a_slot_then_says_so_and_leaves_nothing(void **state)
+{
+    struct fixture f;
+    struct lf_error err = {0};
+    struct pg_cursor cursor;
+    fixture_make(&f, *state, "CREATE TABLE t(id int PRIMARY KEY)");
+    fixture_track(&f, NULL, 0);
+    server_exec(f.app, "SELECT pg_create_physical_replication_slot('full_' || i) FROM generate_series(1,"
+                       " current_setting('max_replication_slots')::int - (SELECT count(*)::int FROM"
+                       " pg_replication_slots)) i");
+    expect_failure(enroll(&f, &consumer, &cursor, &err), &err, LF_TRANSIENT, "max_replication_slots");
+    expect_slots(&f, "");
+    server_exec(f.app, "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots"
+                       " WHERE slot_name LIKE 'full%'");
+    expect_good(enroll(&f, &consumer, &cursor, &err), &err);
+    expect_good(f.ops->unregister_consumer(f.session, &consumer, &err), &err);
+    fixture_remove(&f);
+}
+
 static void register_when_slot_is_gone_then_lost(void **state)
 {
     struct fixture f;
@@ -439,6 +485,8 @@ int main(void)
         cmocka_unit_test(table_when_publication_was_narrowed_then_another_one),
         cmocka_unit_test(table_when_renamed_then_the_same_one),
         cmocka_unit_test(register_when_untracked_then_says_track),
+        cmocka_unit_test(register_when_the_slot_is_of_another_plugin_then_it_is_left_alone),
+        cmocka_unit_test(register_when_the_server_has_no_room_for_a_slot_then_says_so_and_leaves_nothing),
         cmocka_unit_test(register_when_slot_is_gone_then_lost),
         cmocka_unit_test(register_when_link_was_renamed_then_takeover_keeps_the_position),
         cmocka_unit_test(register_when_lake_was_deleted_then_its_slot_is_replaced),
