@@ -11,7 +11,8 @@
  * commit a transaction is seen by a bare loop, and how long until the connector hands it over to the spool, at 1,000 transactions per
  * second of 1 and of 10 changes, for SECONDS each.
  */
-#include "source/postgres/internal.h"
+#include "source/postgres/catalog.h"
+#include "source/postgres/slot.h"
 #include "source/postgres/stream.h"
 
 #include <endian.h>

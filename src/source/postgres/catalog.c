@@ -126,7 +126,7 @@ static void read_filter(const struct reading *reading, int row, struct pg_table 
 {
     const PGresult *tables = reading->tables;
     table->whole = pg_bool(tables, row, T_WHOLE);
-    table->filter = pg_session_filter(reading->session, table->name);
+    table->filter = pg_configured_filter(reading->session, table);
     table->published = pg_is_null(tables, row, T_FILTER) ? NULL : keep(reading, tables, row, T_FILTER);
     table->uncovered = pg_is_null(tables, row, T_UNCOVERED) ? NULL : keep(reading, tables, row, T_UNCOVERED);
     table->refilter = table->membership != 0 && (table->filter == NULL) != (table->published == NULL);

@@ -36,10 +36,10 @@ struct pg_table {
     uint32_t oid;
     uint32_t membership; /* stands for its row in the publication, and for what that publishes; 0: no member */
     const char *schema, *relation;
-    const char *name; /* without the schema public, else schema.relation */
-    char kind;        /* r ordinary, p partitioned, f foreign */
-    char persistence; /* p, u unlogged */
-    char identity;    /* replica identity: d n f i */
+    const char *name;  /* without the schema public, else schema.relation */
+    char kind;         /* r ordinary, p partitioned, f foreign */
+    char persistence;  /* p, u unlogged */
+    char identity;     /* replica identity: d n f i */
     bool row_security; /* policies would apply to this role */
     bool readable;     /* this role may SELECT it */
     bool publishable;  /* this role may add it to a publication: it owns the table */
@@ -65,7 +65,8 @@ struct pg_tables {
     struct arena arena; /* owns all of it */
 };
 
-#define PG_PORTION 100 /* tables that are asked for at once: what the server answers takes many times what is kept of it */
+#define PG_PORTION \
+    100 /* tables that are asked for at once: what the server answers takes many times what is kept of it */
 
 /* Those with the oids given, as far as they are there; their filters are not compared (filter.h). */
 bool pg_catalog_read(struct pg_connection *connection, const uint32_t *oids, size_t noids, struct pg_tables *ret_tables,

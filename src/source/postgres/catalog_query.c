@@ -122,10 +122,9 @@ bool pg_catalog_query_tables(struct pg_connection *connection, const char *oids,
 {
     CLEANUP(buf_done) struct buf sql = {0};
     bool schemas = connection->session->version >= PG_15;
-    buf_printf(&sql, tables_sql, schemas ? "pn.oid," : "",
-               schemas ? published_sql : "false, NULL::text, NULL::text, false",
-               schemas ? "LEFT JOIN pg_catalog.pg_publication_namespace pn ON pn.pnpubid = p.oid AND pn.pnnspid = n.oid"
-                       : "");
+    buf_printf(
+        &sql, tables_sql, schemas ? "pn.oid," : "", schemas ? published_sql : "false, NULL::text, NULL::text, false",
+        schemas ? "LEFT JOIN pg_catalog.pg_publication_namespace pn ON pn.pnpubid = p.oid AND pn.pnnspid = n.oid" : "");
     return pg_query_prepared(connection, PG_STATEMENT_TABLES, "the tables", buf_text(&sql), 2,
                              (const char *const[]){connection->session->settings.publication, oids}, ret, err);
 }
@@ -136,9 +135,8 @@ bool pg_catalog_query_columns(struct pg_connection *connection, const char *oids
     int version = connection->session->version;
     const char *bytes = version >= PG_17
                             ? "(datlocprovider = 'b' OR (datlocprovider = 'c' AND datcollate IN ('C', 'POSIX')))"
-                        : version >= PG_15
-                            ? "(datlocprovider = 'c' AND datcollate IN ('C', 'POSIX'))"
-                            : "(datcollate IN ('C', 'POSIX'))";
+                        : version >= PG_15 ? "(datlocprovider = 'c' AND datcollate IN ('C', 'POSIX'))"
+                                           : "(datcollate IN ('C', 'POSIX'))";
     /* Bytes of text go by code points in these encodings alone, as those of UTF-8 do. */
     CLEANUP(text_free)
     char *all = text_printf("(%s AND pg_encoding_to_char(encoding) IN ('UTF8', 'LATIN1', 'SQL_ASCII'))", bytes);

@@ -37,25 +37,38 @@ static void tell_with(const struct check *check, const char *severity, const cha
 
 /* ---- the server ---- */
 
+enum server_field {
+    S_WAL_LEVEL,
+    S_SLOTS_MOST,
+    S_SLOTS,
+    S_SENDERS_MOST,
+    S_SENDERS,
+    S_KEEP_SIZE,
+    S_IDLE_TIMEOUT,
+    S_VERSION,
+    S_PREPARED,
+    S_WRITING,
+    S_OURS
+};
+
 static const char server_sql[] =
     "SELECT current_setting('wal_level'), current_setting('max_replication_slots')::int,"
     " (SELECT count(*) FROM pg_catalog.pg_replication_slots), current_setting('max_wal_senders')::int,"
     " (SELECT count(*) FROM pg_catalog.pg_stat_replication), current_setting('max_slot_wal_keep_size'),"
     " current_setting('idle_replication_slot_timeout', true), current_setting('server_version'),"
-    " pg_encoding_to_char(encoding), (SELECT count(*) FROM pg_catalog.pg_prepared_xacts WHERE prepared <"
+    " (SELECT count(*) FROM pg_catalog.pg_prepared_xacts WHERE prepared <"
     "  now() - interval '1 hour'),"
     " (SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE backend_xid IS NOT NULL AND xact_start <"
     "  now() - interval '10 minutes'),"
     " (SELECT count(*) FROM pg_catalog.pg_replication_slots WHERE database = current_database()"
-    "  AND slot_name LIKE 'lakefeed\\_%')"
-    " FROM pg_catalog.pg_database WHERE datname = current_database()";
+    "  AND slot_name LIKE 'lakefeed\\_%')";
 
 static void check_log(const struct check *check, const PGresult *server)
 {
-    const char *level = pg_text(server, 0, 0);
+    const char *level = pg_text(server, 0, S_WAL_LEVEL);
     const char *where = check->session->where;
     if (strcmp(level, "logical") == 0) {
-        tell(check, "ok", NULL, "%s: PostgreSQL %s, wal_level is logical", where, pg_text(server, 0, 7));
+        tell(check, "ok", NULL, "%s: PostgreSQL %s, wal_level is logical", where, pg_text(server, 0, S_VERSION));
     } else {
         tell(check, "error", "ALTER SYSTEM SET wal_level = logical; then restart the server",
              "%s: wal_level is %s, so the log lacks the changes of rows", where, level);
@@ -68,16 +81,16 @@ static void check_room(const struct check *check, const PGresult *server)
         int most, used;
         const char *name, *what, *cure;
     } limits[] = {
-        {1, 2, "max_replication_slots", "replication slots",
+        {S_SLOTS_MOST, S_SLOTS, "max_replication_slots", "replication slots",
          "ALTER SYSTEM SET max_replication_slots = 10; then restart the server, or drop slots that nobody reads"},
-        {3, 4, "max_wal_senders", "replication connections",
+        {S_SENDERS_MOST, S_SENDERS, "max_wal_senders", "replication connections",
          "ALTER SYSTEM SET max_wal_senders = 10; then restart the server"},
     };
     for (size_t i = 0; i < ARRAY_LEN(limits); i++) {
         int64_t most = pg_int(server, 0, limits[i].most);
         int64_t used = pg_int(server, 0, limits[i].used);
         bool full = used >= most;
-        bool ours = pg_int(server, 0, 11) > 0; /* a slot that is there needs no room for another */
+        bool ours = pg_int(server, 0, S_OURS) > 0; /* a slot that is there needs no room for another */
         tell(check,
              !full  ? "ok"
              : ours ? "advice"
@@ -90,8 +103,8 @@ static void check_room(const struct check *check, const PGresult *server)
 static void check_retention(const struct check *check, const PGresult *server)
 {
     const char *where = check->session->where;
-    const char *keep = pg_text(server, 0, 5);
-    const char *idle = pg_text(server, 0, 6);
+    const char *keep = pg_text(server, 0, S_KEEP_SIZE);
+    const char *idle = pg_text(server, 0, S_IDLE_TIMEOUT);
     if (strcmp(keep, "-1") == 0) {
         tell(check, "advice", "ALTER SYSTEM SET max_slot_wal_keep_size = '50GB'; SELECT pg_reload_conf()",
              "%s: max_slot_wal_keep_size is unlimited; if lakefeed stops for long, the log can fill the server's disk."
@@ -108,7 +121,7 @@ static void check_retention(const struct check *check, const PGresult *server)
 static void check_transactions(const struct check *check, const PGresult *server)
 {
     const char *where = check->session->where;
-    if (pg_int(server, 0, 9) > 0) {
+    if (pg_int(server, 0, S_PREPARED) > 0) {
         tell(
             check, "advice",
             "SELECT gid, prepared, owner FROM pg_prepared_xacts ORDER BY prepared; then COMMIT PREPARED or ROLLBACK"
@@ -117,7 +130,7 @@ static void check_transactions(const struct check *check, const PGresult *server
             " log is kept for it",
             where);
     }
-    if (pg_int(server, 0, 10) > 0) {
+    if (pg_int(server, 0, S_WRITING) > 0) {
         tell(check, "advice",
              "SELECT pid, usename, xact_start, query FROM pg_stat_activity WHERE backend_xid IS NOT NULL",
              "%s: a transaction that writes is open for more than ten minutes; no slot can be made before it has ended",

@@ -5,16 +5,52 @@
 
 static const char exclude_kind[] = "exclude";
 static const char type_kind[] = "type";
+static const char filter_kind[] = "filter";
+
+/* What stands behind "<kind>.<table>" in the name of an option; NULL: another option or table. */
+static const char *rest_of(const char *option, const char *kind, const struct pg_table *table)
+{
+    size_t kind_len = strlen(kind);
+    size_t table_len = strlen(table->name);
+    bool fits = strncmp(option, kind, kind_len) == 0 && option[kind_len] == '.' &&
+                strncmp(option + kind_len + 1, table->name, table_len) == 0;
+    return fits ? option + kind_len + 1 + table_len : NULL;
+}
+
+static const char *column_of(const char *option, const char *kind, const struct pg_table *table)
+{
+    const char *rest = rest_of(option, kind, table);
+    return rest != NULL && rest[0] == '.' ? rest + 1 : NULL;
+}
+
+static const char *find_option(const struct lf_session *session, const char *kind, const struct pg_table *table,
+                               const char *column)
+{
+    for (size_t i = 0; i < session->settings.nof_tables; i++) {
+        const char *of = column_of(session->settings.of_tables[i].name, kind, table);
+        if (of != NULL && strcmp(of, column) == 0) {
+            return session->settings.of_tables[i].text;
+        }
+    }
+    return NULL;
+}
+
+const char *pg_configured_filter(const struct lf_session *session, const struct pg_table *table)
+{
+    for (size_t i = 0; i < session->settings.nof_tables; i++) {
+        const char *rest = rest_of(session->settings.of_tables[i].name, filter_kind, table);
+        if (rest != NULL && rest[0] == '\0') {
+            return session->settings.of_tables[i].text;
+        }
+    }
+    return NULL;
+}
 
 bool pg_configured_apply(const struct lf_session *session, const struct pg_table *table, struct pg_column *column,
                          struct lf_error *err)
 {
-    if (session->settings.ncolumns == 0) {
-        return true;
-    }
-    column->excluded =
-        column->excluded || pg_session_column_option(session, exclude_kind, table->name, column->name) != NULL;
-    const char *type = pg_session_column_option(session, type_kind, table->name, column->name);
+    column->excluded = column->excluded || find_option(session, exclude_kind, table, column->name) != NULL;
+    const char *type = find_option(session, type_kind, table, column->name);
     if (type == NULL) {
         return true;
     }
@@ -24,16 +60,6 @@ bool pg_configured_apply(const struct lf_session *session, const struct pg_table
     }
     column->configured = before != column->type.type;
     return true;
-}
-
-/* What stands behind "<kind>.<table>." in the name of an option; NULL: another option or table. */
-static const char *column_of(const char *option, const char *kind, const char *table)
-{
-    size_t kind_len = strlen(kind);
-    size_t table_len = strlen(table);
-    bool fits = strncmp(option, kind, kind_len) == 0 && option[kind_len] == '.' &&
-                strncmp(option + kind_len + 1, table, table_len) == 0 && option[kind_len + 1 + table_len] == '.';
-    return fits ? option + kind_len + table_len + 2 : NULL;
 }
 
 static bool has_column(const struct pg_table *table, const char *name, struct nearest *nearest)
@@ -50,8 +76,8 @@ static bool has_column(const struct pg_table *table, const char *name, struct ne
 /* A name with a point may belong to a table of a schema that is called like this one, so only names without are judged. */
 const char *pg_configured_check(const struct lf_session *session, const struct pg_table *table, struct arena *arena)
 {
-    for (size_t i = 0; i < session->settings.ncolumns; i++) {
-        const char *column = column_of(session->settings.columns[i].name, exclude_kind, table->name);
+    for (size_t i = 0; i < session->settings.nof_tables; i++) {
+        const char *column = column_of(session->settings.of_tables[i].name, exclude_kind, table);
         struct nearest nearest = nearest_to(column != NULL ? column : "");
         if (column == NULL || strchr(column, '.') != NULL || has_column(table, column, &nearest)) {
             continue;

@@ -144,17 +144,19 @@ static bool explain_refusal(struct lf_session *session, const char *name, struct
     if (pg_error_is(err, "57014")) {
         name_holder(session, err);
     } else if (pg_error_is(err, "53400")) {
-        (void)lf_error_set(err, LF_TRANSIENT, err->code,
-                           "%s: the server has no room for the replication slot %s: drop slots that nobody reads (SELECT"
-                           " slot_name, active FROM pg_replication_slots), or raise max_replication_slots and restart the"
-                           " server",
-                           session->where, name);
+        (void)lf_error_set(
+            err, LF_TRANSIENT, err->code,
+            "%s: the server has no room for the replication slot %s: drop slots that nobody reads (SELECT"
+            " slot_name, active FROM pg_replication_slots), or raise max_replication_slots and restart the"
+            " server",
+            session->where, name);
     } else if (pg_error_is(err, "42710")) {
-        (void)lf_error_set(err, LF_CONFLICT, err->code,
-                           "%s: there is a replication slot %s already, which is of another database or not of the plugin"
-                           " pgoutput; name another one with the option slot, or if nobody reads it: SELECT"
-                           " pg_drop_replication_slot('%s')",
-                           session->where, name, name);
+        (void)lf_error_set(
+            err, LF_CONFLICT, err->code,
+            "%s: there is a replication slot %s already, which is of another database or not of the plugin"
+            " pgoutput; name another one with the option slot, or if nobody reads it: SELECT"
+            " pg_drop_replication_slot('%s')",
+            session->where, name, name);
     }
     return false;
 }

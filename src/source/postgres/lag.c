@@ -3,7 +3,7 @@
  * What the server keeps of its log for a slot. It keeps from restart_lsn on, which follows what we confirm only when every transaction
  * that was open there has ended.
  */
-#include "source/postgres/internal.h"
+#include "source/postgres/slot.h"
 
 #include <inttypes.h>
 

@@ -57,34 +57,6 @@ void pg_op_stop(struct lf_session *session)
     }
 }
 
-const char *pg_session_column_option(const struct lf_session *session, const char *kind, const char *table,
-                                     const char *column)
-{
-    size_t kind_len = strlen(kind);
-    size_t table_len = strlen(table);
-    for (size_t i = 0; i < session->settings.ncolumns; i++) {
-        const char *name = session->settings.columns[i].name;
-        if (strncmp(name, kind, kind_len) == 0 && name[kind_len] == '.' &&
-            strncmp(name + kind_len + 1, table, table_len) == 0 && name[kind_len + 1 + table_len] == '.' &&
-            strcmp(name + kind_len + table_len + 2, column) == 0) {
-            return session->settings.columns[i].text;
-        }
-    }
-    return NULL;
-}
-
-const char *pg_session_filter(const struct lf_session *session, const char *table)
-{
-    static const char kind[] = "filter.";
-    for (size_t i = 0; i < session->settings.ncolumns; i++) {
-        const char *name = session->settings.columns[i].name;
-        if (strncmp(name, kind, sizeof kind - 1) == 0 && strcmp(name + sizeof kind - 1, table) == 0) {
-            return session->settings.columns[i].text;
-        }
-    }
-    return NULL;
-}
-
 struct pg_cursor pg_session_cursor(const struct lf_session *session, pg_lsn lsn)
 {
     struct pg_cursor cursor = {
@@ -142,8 +114,8 @@ static void take_option(struct pg_settings *settings, const struct lf_option_val
         }
         return;
     }
-    settings->columns[settings->ncolumns].name = text_copy(option->name);
-    settings->columns[settings->ncolumns++].text = text_copy(option->text);
+    settings->of_tables[settings->nof_tables].name = text_copy(option->name);
+    settings->of_tables[settings->nof_tables++].text = text_copy(option->text);
 }
 
 static void take_options(struct pg_settings *settings, const struct lf_option_value *options, size_t noptions)
@@ -152,7 +124,7 @@ static void take_options(struct pg_settings *settings, const struct lf_option_va
     settings->lock_timeout_ms = 10000;
     settings->catalog_timeout_ms = 120000;
     settings->connect_timeout_ms = 15000;
-    settings->columns = mem_new(noptions + 1, sizeof *settings->columns);
+    settings->of_tables = mem_new(noptions + 1, sizeof *settings->of_tables);
     for (size_t i = 0; i < noptions; i++) {
         take_option(settings, &options[i]);
     }
@@ -257,11 +229,11 @@ void pg_op_close(struct lf_session *session)
     }
     pg_connection_close(&session->side);
     pg_connection_close(&session->idle);
-    for (size_t i = 0; i < session->settings.ncolumns; i++) {
-        free((char *)session->settings.columns[i].name);
-        free((char *)session->settings.columns[i].text);
+    for (size_t i = 0; i < session->settings.nof_tables; i++) {
+        free((char *)session->settings.of_tables[i].name);
+        free((char *)session->settings.of_tables[i].text);
     }
-    free(session->settings.columns);
+    free(session->settings.of_tables);
     free(session->settings.publication);
     free(session->settings.slot);
     if (session->settings.password != NULL) {

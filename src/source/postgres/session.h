@@ -37,10 +37,10 @@ struct pg_settings {
     int64_t catalog_timeout_ms;   /* the same for what reads no table; 0: none */
     int64_t lock_timeout_ms;
     int64_t connect_timeout_ms;
-    int64_t rate_bytes;              /* per second and load; 0: unlimited */
-    struct lf_option_value *columns; /* type.<table>.<column>, exclude.<table>.<column>, filter.<table>, owned */
-    size_t ncolumns;
-    bool failover; /* make slots that standbys take over */
+    int64_t rate_bytes;                /* per second and load; 0: unlimited */
+    bool failover;                     /* make slots that standbys take over */
+    struct lf_option_value *of_tables; /* those of configured.h, owned */
+    size_t nof_tables;
 };
 
 struct lf_session {
@@ -61,8 +61,7 @@ struct lf_session {
     char application[PG_SLOT_SIZE]; /* application_name of new connections */
     /* What was acknowledged; while a stream is open it tells the server, else ack does. 0: nothing yet. */
     _Atomic pg_lsn acknowledged;
-    atomic_bool
-        streaming; /* a stream of this session holds the slot; set and cleared by changes_open and changes_close */
+    atomic_bool streaming; /* a stream of this session holds the slot, from changes_open to changes_close */
     atomic_bool stopped;
     int wake_fd;          /* readable once stopped */
     struct arena scratch; /* what the last call handed out */
@@ -79,11 +78,6 @@ bool pg_session_check(struct lf_session *session, struct lf_error *err) LF_MUST_
  * stopped. */
 bool pg_session_wait(struct lf_session *session, int fd, short events, int64_t ms);
 int64_t pg_monotonic_ms(void);
-/* The option `<kind>.<table>.<column>`, NULL when it was not given. */
-const char *pg_session_column_option(const struct lf_session *session, const char *kind, const char *table,
-                                     const char *column);
-/* The option filter.<table>, NULL when it was not given. */
-const char *pg_session_filter(const struct lf_session *session, const char *table);
 /* A cursor of this database at the place; horizon and slot are the caller's to fill. */
 struct pg_cursor pg_session_cursor(const struct lf_session *session, pg_lsn lsn);
 

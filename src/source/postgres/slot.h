@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The replication slot of a consumer: lakefeed_<link>_<8 hex of the location>_<8 hex of the lake id>. A link name that does not
- * fit or has other characters than a-z, 0-9 and _ is cut and followed by 8 hex of its hash.
+ * fit or has other characters than a-z, 0-9 and _ is cut and followed by 8 hex of its hash. The option slot names another one.
+ *
+ *   register makes it, finds it, or takes it over; then each stream, before it trusts it, asks pg_slot_check; ack moves it; unregister
+ *   drops it. Slots of another plugin or database are nobody's here, whatever their name.
  */
 #ifndef SOURCE_POSTGRES_SLOT_H
 #define SOURCE_POSTGRES_SLOT_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "source/postgres/stream.h"
 
-#include "source/postgres/internal.h"
+#include "source/postgres/slot.h"
 #include "source/postgres/stream_link.h"
 #include "source/postgres/stream_row.h"
 #include "source/postgres/track.h"

@@ -335,9 +335,9 @@ static bool fail_at_end(struct stream_link *link, struct lf_error *err)
     } else if (pg_error_is(err, "22P05") || pg_error_is(err, "22021")) {
         /* The log keeps the value: the stream would end here again and again. */
         err->kind = LF_LOST;
-        return lf_error_wrap(err,
-                             "the stream cannot pass a text that has no Unicode; run lakefeed resync: its load names the "
-                             "table, unless the text is gone by then");
+        return lf_error_wrap(
+            err, "the stream cannot pass a text that has no Unicode; run lakefeed resync: its load names the "
+                 "table, unless the text is gone by then");
     }
     return false;
 }

@@ -22,8 +22,7 @@ struct stream_link_setup {
     struct lf_session *session;
     struct pg_connection *canary; /* an ordinary connection to the same server, open as long as the link */
     const char *slot;
-    bool
-        shared; /* reads from a temporary copy of the slot, beside whoever reads the slot itself, and confirms nothing to it */
+    bool shared; /* reads a temporary copy of the slot, beside its consumer, and confirms nothing to it */
     const char *publication;
     pg_lsn start;       /* changes that committed behind it are sent */
     int64_t timeout_ms; /* the server's wal_sender_timeout; 0: none */

@@ -46,7 +46,8 @@ static int compare_columns(const void *a, const void *b)
 struct stream_shape *shape_from_state(const struct lf_schema *state, const struct pg_table *now)
 {
     struct stream_shape *shape = mem_new(1, sizeof *shape);
-    shape->columns = arena_alloc(&shape->layout.arena, ((size_t)state->ncolumns + now->ncolumns + 1) * sizeof *shape->columns);
+    shape->columns =
+        arena_alloc(&shape->layout.arena, ((size_t)state->ncolumns + now->ncolumns + 1) * sizeof *shape->columns);
     for (uint32_t i = 0; i < state->ncolumns; i++) {
         const struct lf_column *had = &state->columns[i];
         const struct pg_column *has = find_attnum(now, had->id);

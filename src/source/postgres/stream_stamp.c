@@ -32,17 +32,12 @@ void stream_stamp_append(struct buf *stamps, const struct stream_trace *trace)
     buf_printf(stamps, "%s%" PRIu32 "=%016" PRIx64, stamps->len > 0 ? "," : "", trace->oid, stamp_of(trace));
 }
 
-static int digit_of(char c)
-{
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static bool take_stamp(const char *at, const char *end, uint64_t *ret_stamp)
 {
     uint64_t stamp = 0;
     TRY(end - at >= STAMP_DIGITS);
     for (int i = 0; i < STAMP_DIGITS; i++) {
-        int digit = digit_of(at[i]);
+        int digit = pg_hex_value(at[i]);
         TRY(digit >= 0);
         stamp = stamp << 4 | (unsigned)digit;
     }

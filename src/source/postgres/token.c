@@ -261,11 +261,6 @@ static bool asof_parse(struct lf_slice text, struct asof *ret_asof, struct lf_sl
     return true;
 }
 
-static int digit_of(char c)
-{
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* Whether the distance is in the list. False when the list is malformed. */
 static bool list_has(struct lf_slice list, uint64_t distance, bool *ret)
 {
@@ -276,7 +271,7 @@ static bool list_has(struct lf_slice list, uint64_t distance, bool *ret)
         uint64_t number = 0;
         const char *begin = at;
         for (; at < end && *at != ','; at++) {
-            int digit = digit_of(*at);
+            int digit = pg_hex_value(*at);
             if (digit < 0 || at - begin == 16) {
                 return false;
             }

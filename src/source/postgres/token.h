@@ -51,8 +51,15 @@ static inline void pg_cursor_raise(struct pg_cursor *cursor, uint64_t xid)
     cursor->horizon = xid >= cursor->horizon ? xid + 1 : cursor->horizon;
 }
 
+/* Of a lower case hexadecimal digit; -1: it is none. */
+static inline int pg_hex_value(char c)
+{
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
 struct lf_slice pg_token_print(const struct pg_token *token, char ret_text[PG_CURSOR_TEXT_SIZE]);
-/* A snapshot as asOf: xid is visible when it is below xmin, or below xmax and not in progress. Made of the text of pg_current_snapshot(), xmin:xmax:xip,xip…; TRANSIENT when too many transactions are in progress. */
+/* A snapshot as asOf: xid is visible when it is below xmin, or below xmax and not in progress. Made of the text of
+ * pg_current_snapshot(), xmin:xmax:xip,xip…; TRANSIENT when too many transactions are in progress. */
 bool pg_asof_print(uint64_t system, const char *snapshot, pg_lsn end, struct buf *ret_asof,
                    struct lf_error *err) LF_MUST_CHECK;
 

@@ -13,7 +13,8 @@
 #define POSTGRES_STREAM_FIXTURE_H
 
 #include "server.h"
-#include "source/postgres/internal.h"
+#include "source/postgres/catalog.h"
+#include "source/postgres/slot.h"
 #include "source/postgres/stream.h"
 
 #include <inttypes.h>
