@@ -5,7 +5,7 @@
 
 #define WHAT "the look at the catalog"
 
-enum { AT, XMAX, OID, RELFILENODE, COLUMNS, REST, LEAVES, PARTITIONED, PUBLICATION };
+enum { AT, XMAX, OID, RELFILENODE, COLUMNS, REST, LEAVES, PARTITIONED, FULL_KEY, PUBLICATION };
 
 /* A row of the catalog that was written anew has another xmin. A partition has the transaction that made it beside it, if that
  * also attached it to the table itself; else 0; and the one that attached it last. */
@@ -39,6 +39,8 @@ enum { AT, XMAX, OID, RELFILENODE, COLUMNS, REST, LEAVES, PARTITIONED, PUBLICATI
     "  LEFT JOIN pg_catalog.pg_inherits h ON h.inhrelid = l.oid" \
     "  LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = l.oid AND a.attnum = -1" \
     "  WHERE t.relid <> c.oid) END, c.relkind = 'p'," \
+    " coalesce((SELECT hashtextextended(string_agg(i.indexrelid::text, ',' ORDER BY i.indexrelid), 0) & 4294967295" \
+    "  FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisunique AND c.relreplident = 'f'), 0)," \
     " coalesce((SELECT p.xmin::text FROM pg_catalog.pg_publication p WHERE p.pubname = $2), '0')" \
     " FROM unnest($1::oid[]) WITH ORDINALITY AS o(oid, n) LEFT JOIN pg_catalog.pg_class c ON c.oid = o.oid" \
     " ORDER BY o.n"
@@ -59,6 +61,7 @@ static bool take_traces(const PGresult *result, struct stream_look *look, struct
                                                 .columns = (uint64_t)pg_int(result, i, COLUMNS),
                                                 .rest = (uint64_t)pg_int(result, i, REST),
                                                 .partitioned = pg_bool(result, i, PARTITIONED),
+                                                .full_key = (uint32_t)pg_uint(result, i, FULL_KEY),
                                                 .publication = (uint32_t)pg_uint(result, i, PUBLICATION),
                                                 .leaves = arena_text(&look->arena, pg_text(result, i, LEAVES))};
     }

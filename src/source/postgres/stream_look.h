@@ -11,8 +11,9 @@
 struct stream_trace {
     uint32_t oid;         /* 0: no such table */
     uint32_t relfilenode; /* another one after TRUNCATE and whatever rewrites the rows */
-    uint64_t columns; /* hash over the versions of its column rows: untouched by TRUNCATE, VACUUM FULL and CLUSTER */
-    uint64_t rest;    /* hash over key, indexes, identity, membership */
+    uint64_t columns;  /* hash over the versions of its column rows: untouched by TRUNCATE, VACUUM FULL and CLUSTER */
+    uint64_t rest;     /* hash over key, indexes, identity, membership */
+    uint32_t full_key; /* with the identity FULL a hash over its unique indexes; else 0 */
     uint32_t publication; /* the version of its row: what it sends may have been less in between */
     bool partitioned;
     const char *leaves; /* all partitions below it: "oid:relfilenode:made:attached,", ascending; else "" */

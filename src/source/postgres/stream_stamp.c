@@ -19,12 +19,13 @@ static uint32_t hash_text(const char *text)
     return fold(hash);
 }
 
-/* High: the columns. Low: the file of the table, of a partitioned one its leaves. Another version of the publication shows in
- * both, so that it counts by itself. */
+/* High: the columns. Low: the file of the table, of a partitioned one its leaves. What counts by itself shows in both: the version of
+ * the publication, and the unique indexes of a table with the identity FULL. */
 static uint64_t stamp_of(const struct stream_trace *trace)
 {
     uint32_t storage = trace->partitioned ? hash_text(trace->leaves) : trace->relfilenode;
-    return (uint64_t)(fold(trace->columns) ^ trace->publication) << 32 | (storage ^ trace->publication);
+    uint32_t alone = trace->publication ^ trace->full_key;
+    return (uint64_t)(fold(trace->columns) ^ alone) << 32 | (storage ^ alone);
 }
 
 void stream_stamp_append(struct buf *stamps, const struct stream_trace *trace)

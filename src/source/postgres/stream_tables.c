@@ -12,6 +12,7 @@
 #define STAMP_BYTES ((size_t)32)
 #define REWRITTEN "rows were written anew by a change of the table, without changes that the stream tells"
 #define PUBLICATION_ALTERED "the publication was altered, so changes may have been left out"
+#define KEY_REMADE "a unique index was made or dropped; while its key had none, rows could be equal in it"
 #define LEAVES_CHANGED "a partition was attached, detached, dropped, truncated or rewritten"
 
 void stream_tables_fault(struct stream_tables *tables, struct stream_table *table, enum lf_error_kind kind,
@@ -139,6 +140,10 @@ static bool find_rewrite(struct stream_tables *tables, const struct stream_table
         *ret_reason = REWRITTEN;
         return true;
     }
+    if (now->full_key != before->full_key && now->full_key != 0 && before->full_key != 0) {
+        *ret_reason = KEY_REMADE;
+        return true;
+    }
     if (strcmp(before->leaves, now->leaves) != 0) {
         TRY(compare_leaves(tables, before->leaves, now->leaves, &leaves, err));
     }
@@ -166,11 +171,12 @@ static const char *find_fault(const struct stream_table *table, const struct pg_
 }
 
 /* Whoever makes a key anew drops it first, and a look may come in between. That is no reason to give the table up: as long as it has no
- * key the server refuses updates and deletes, and an insert comes behind a RELATION that shows it. Of a table with the identity FULL
- * it does not, so it is not waited for. */
+ * key the server refuses updates and deletes, and an insert comes behind a RELATION that shows it. With
+ * the identities FULL and NOTHING it does not. */
 static bool waits_for_key(struct stream_table *table, const struct pg_table *now)
 {
-    bool keyless = now != NULL && now->nkey == 0 && now->identity != 'f' && now->membership == table->membership;
+    bool keyless = now != NULL && now->nkey == 0 && (now->identity == 'd' || now->identity == 'i') &&
+                   now->membership == table->membership;
     int64_t now_ms = pg_monotonic_ms();
     if (!keyless) {
         table->keyless_ms = 0;

@@ -337,6 +337,37 @@ static void key_when_away_and_identity_is_full_then_fault(void **state)
     expect_verify(f, "F(a)");
 }
 
+/* The delete names its row by all columns, of which the lake has the key alone. */
+#define DOUBLED_FOR_A_WHILE \
+    "ALTER TABLE a DROP CONSTRAINT a_pkey; INSERT INTO a VALUES (1, 'two', 2); DELETE FROM a WHERE n = 1;" \
+    "ALTER TABLE a ADD PRIMARY KEY (id)"
+
+static void key_when_made_anew_and_identity_is_full_then_reload(void **state)
+{
+    (void)state;
+    NEED_SERVER();
+    struct fixture *f = &fixture;
+    follow(f, TABLE_A "; ALTER TABLE a REPLICA IDENTITY FULL", "a", "a");
+    server_sql(f->app, DOUBLED_FOR_A_WHILE);
+    expect(f, "[ a+1,two,2 a-1 ]");
+    expect_verify(f, "R(a)");
+    server_sql(f->app, "ALTER TABLE a REPLICA IDENTITY DEFAULT");
+    expect_verify(f, "");
+}
+
+static void key_when_made_anew_while_stopped_and_identity_is_full_then_reload(void **state)
+{
+    (void)state;
+    NEED_SERVER();
+    struct fixture *f = &fixture;
+    follow(f, TABLE_A "; ALTER TABLE a REPLICA IDENTITY FULL", "a", "a");
+    check(next(f, 0), f, "next");
+    close_stream(f);
+    server_sql(f->app, DOUBLED_FOR_A_WHILE);
+    open_stream(f);
+    expect(f, "R(a) [ a+1,two,2 a-1 ]");
+}
+
 /* ---- while nobody looks ---- */
 
 /* What was found goes into the cursors that are handed out from now on. */
@@ -542,6 +573,8 @@ int main(void)
         STREAM_TEST(key_when_a_row_comes_while_it_is_away_then_fault),
         STREAM_TEST(key_when_rows_came_while_it_was_away_then_reload),
         STREAM_TEST(key_when_away_and_identity_is_full_then_fault),
+        STREAM_TEST(key_when_made_anew_and_identity_is_full_then_reload),
+        STREAM_TEST(key_when_made_anew_while_stopped_and_identity_is_full_then_reload),
         STREAM_TEST(rows_when_rewritten_while_stopped_then_reload),
         STREAM_TEST(rows_when_rewritten_after_an_idle_start_with_a_new_table_then_reload),
         STREAM_TEST(table_when_only_its_file_is_another_while_stopped_then_nothing),
