@@ -321,7 +321,7 @@ static void refuse_ambiguous(struct pg_tables *tables, uint32_t oid)
 static bool read_listed(struct pg_connection *connection, const PGresult *list, int from, int to,
                         struct pg_tables *tables, struct lf_error *err)
 {
-    uint32_t oids[PG_PORTION];
+    uint32_t oids[PG_PORTION] = {0};
     for (int i = from; i < to; i++) {
         oids[i - from] = (uint32_t)pg_uint(list, i, L_OID);
     }

@@ -34,8 +34,8 @@ static const struct rule rules[] = {
     {"58", LF_TRANSIENT, ""},
     {"XX", LF_TRANSIENT, "the server's log tells more"},
     {"0A", LF_UNSUPPORTED, ""},
-    {"22P05", LF_DATA, "correct the text in the table: it has no Unicode"},
-    {"22021", LF_DATA, "correct the text in the table: its bytes are none of the database's encoding"},
+    {"22P05", LF_DATA, "correct that text in the database: it has no Unicode"},
+    {"22021", LF_DATA, "correct that text in the database: its bytes are none of its encoding"},
     {"22", LF_DATA, ""},
     {"25006", LF_TRANSIENT, "the server takes no writes; it may be a standby"},
     {"25P", LF_TRANSIENT, ""}, /* a timeout of the server ended a transaction */

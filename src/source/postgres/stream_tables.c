@@ -463,7 +463,7 @@ static bool take_portion(struct stream_tables *tables, size_t from, size_t count
                          const struct lf_table_state *states, struct lf_slice stamps, struct lf_error *err)
 {
     CLEANUP(pg_tables_done) struct pg_tables now = {0};
-    uint32_t oids[PG_PORTION];
+    uint32_t oids[PG_PORTION] = {0};
     for (size_t i = 0; i < count; i++) {
         oids[i] = tables->list[from + i].oid;
     }
