@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The stream: pgoutput over a replication connection of its own.
+ * The stream: pgoutput over a replication connection of its own, and an ordinary one for looks at the catalog.
+ *
+ *   open → (next… → verify_catalog)… → close, by one thread. A batch lives until the next call. LOST: changes after the cursor may be
+ *   missing; TRANSIENT: it begins again at the last cursor. After a failure only close is of use.
  */
 #ifndef SOURCE_POSTGRES_STREAM_H
 #define SOURCE_POSTGRES_STREAM_H

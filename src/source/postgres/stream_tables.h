@@ -6,6 +6,9 @@
  * The catalog is always ahead of the stream. A table that changed is told as the catalog has it now; rows that are still of an older
  * shape are laid out by that one, which is remembered. Where that cannot be, the table is told to be read again and the
  * rows are left out until the stream has caught up: whoever reads the table from now on sees them.
+ *
+ *   open; for each RELATION describe, for each row find and, when its table is muted, try_unmute; verify before a commit of the host;
+ *   prune once the batch was handed over and reset; stamps whenever a cursor is printed; done. Not for several threads.
  */
 #ifndef SOURCE_POSTGRES_STREAM_TABLES_H
 #define SOURCE_POSTGRES_STREAM_TABLES_H
