@@ -15,6 +15,7 @@ struct check {
     lf_finding_visitor visit;
     void *context;
     struct pg_publication publication;
+    size_t nslots; /* of lakefeed, that are there */
     struct pg_tables tables;
     bool may_replicate; /* the role */
 };
@@ -47,8 +48,7 @@ enum server_field {
     S_IDLE_TIMEOUT,
     S_VERSION,
     S_PREPARED,
-    S_WRITING,
-    S_OURS
+    S_WRITING
 };
 
 static const char server_sql[] =
@@ -59,9 +59,7 @@ static const char server_sql[] =
     " (SELECT count(*) FROM pg_catalog.pg_prepared_xacts WHERE prepared <"
     "  now() - interval '1 hour'),"
     " (SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE backend_xid IS NOT NULL AND xact_start <"
-    "  now() - interval '10 minutes'),"
-    " (SELECT count(*) FROM pg_catalog.pg_replication_slots WHERE database = current_database()"
-    "  AND slot_name LIKE 'lakefeed\\_%')";
+    "  now() - interval '10 minutes')";
 
 static void check_log(const struct check *check, const PGresult *server)
 {
@@ -90,7 +88,7 @@ static void check_room(const struct check *check, const PGresult *server)
         int64_t most = pg_int(server, 0, limits[i].most);
         int64_t used = pg_int(server, 0, limits[i].used);
         bool full = used >= most;
-        bool ours = pg_int(server, 0, S_OURS) > 0; /* a slot that is there needs no room for another */
+        bool ours = check->nslots > 0; /* a slot that is there needs no room for another */
         tell(check,
              !full  ? "ok"
              : ours ? "advice"
@@ -208,7 +206,8 @@ static void check_replication(const struct check *check)
 
 static void check_slot(void *context, const struct pg_slot_seen *slot)
 {
-    const struct check *check = context;
+    struct check *check = context;
+    check->nslots++;
     if (slot->lost) {
         tell(check, "error", "lakefeed resync, or if nobody needs it: lakefeed unlink",
              "replication slot %s: the server has given up the log that it needs", slot->name);
@@ -332,9 +331,9 @@ bool pg_op_check(struct lf_session *session, const char *const *tables, size_t n
 {
     struct check check = {.session = session, .visit = visit, .context = context};
     TRY(pg_publication_read(&session->side, &check.publication, err));
+    TRY(pg_slot_visit(session, check_slot, &check, err));
     TRY(check_server(&check, err));
     check_replication(&check);
-    TRY(pg_slot_visit(session, check_slot, &check, err));
     TRY(pg_catalog_read_all(&session->side, &check.tables, err));
     check_publication(&check);
     for (size_t i = 0; tables != NULL && i < ntables; i++) {
