@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #define REFUSED_START ((size_t)32)
+#define CELL_MAX ((size_t)32 << 20) /* of text; no row of a lake can hold the value of a larger one */
 
 void stream_row_done(struct stream_row *row)
 {
@@ -91,7 +92,7 @@ static bool same_key(const struct pg_layout *layout, const struct pg_field *a, c
 static bool set_aside(const struct pg_layout *layout, struct pg_field *fields, bool *ret_any, struct lf_error *err)
 {
     for (uint32_t i = 0; i < layout->schema.ncolumns; i++) {
-        if (fields[i].state == PG_FIELD_TEXT && fields[i].len > STREAM_CELL_MAX) {
+        if (fields[i].state == PG_FIELD_TEXT && fields[i].len > CELL_MAX) {
             if (layout->key[i]) {
                 return lf_error_set(err, LF_LIMIT, 0, "column %.100s: a value of %zu bytes in the key of a row",
                                     layout->schema.columns[i].name, fields[i].len);
@@ -107,7 +108,7 @@ static void refuse_set_aside(const struct pg_layout *layout, const struct pg_fie
                              struct lf_cell *cells)
 {
     for (uint32_t i = 0; i < layout->schema.ncolumns; i++) {
-        if (fields[i].state == PG_FIELD_ABSENT && fields[i].len > STREAM_CELL_MAX) {
+        if (fields[i].state == PG_FIELD_ABSENT && fields[i].len > CELL_MAX) {
             char text[400];
             struct lf_refusal *refusal = arena_alloc(arena, sizeof *refusal);
             (void)snprintf(text, sizeof text,

@@ -7,8 +7,6 @@
 
 #include "source/postgres/stream_tables.h"
 
-#define STREAM_CELL_MAX ((size_t)32 << 20) /* of text; no row of a lake can hold the value of a larger one */
-
 /* Room for the fields of one row, kept from row to row. */
 struct stream_row {
     struct pg_field *fields, *old;
