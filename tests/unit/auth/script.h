@@ -129,9 +129,17 @@ static inline void script_done(struct script *script)
     }
 }
 
-/* No variable of the environment that an identity looks at. */
-static inline void script_clear_environment(void)
+static inline void script_source_free(struct token_source *source)
 {
+    if (source->self != NULL) {
+        source->free(source->self);
+    }
+}
+
+/* Before a test: no variable of the environment that an identity looks at. */
+static inline int script_begin(void **state)
+{
+    (void)state;
     static const char *const names[] = {
         "AZURE_TENANT_ID",
         "AZURE_CLIENT_ID",
@@ -151,6 +159,10 @@ static inline void script_clear_environment(void)
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         (void)unsetenv(names[i]);
     }
+    return 0;
 }
+
+/* A test of an identity. */
+#define SCRIPT_TEST(function) cmocka_unit_test_setup(function, script_begin)
 
 #endif

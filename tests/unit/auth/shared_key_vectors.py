@@ -37,7 +37,8 @@ def requests():
         yield "PATCH", f"{base}/lake/a/b.csv?position=5&action=flush&close=true&retainUncommittedData=false", {
             "If-Match": '"0x8D4BCC2E4835CD0"'}, 0
         yield "PUT", f"{base}/lake/model.json?mode=legacy", {
-            "x-ms-rename-source": "/lake/_lakefeed/publish/1.json", "If-Match": '"0x8D"', "x-ms-source-if-match": '"0x9"'}, 0
+            "x-ms-rename-source": "/lake/_lakefeed/publish/1.json",
+            "If-Match": '"0x8D"', "x-ms-source-if-match": '"0x9"'}, 0
         yield "GET", (f"{base}/lake?resource=filesystem&recursive=true&directory=" + quote("größe/ä b+c%,&=", safe="") +
                       "&maxResults=5000&continuation=" + quote("VBbV+/=&?", safe="")), {}, 0
         yield "GET", f"{base}/lake/x.csv", {"x-ms-range": "bytes=0-1023", "If-Match": '"0x8D"'}, 0
@@ -49,7 +50,8 @@ def requests():
     for base in (BLOB, PATH_STYLE):
         yield "PUT", f"{base}/lake/model.json", {
             "x-ms-blob-type": "BlockBlob", "x-ms-blob-content-type": "application/json", "x-ms-meta-writer": "a1b2",
-            "x-ms-meta-commit": "17", "Content-Type": "application/json", "Content-MD5": md5, "If-Match": '"0x8D"'}, 12345
+            "x-ms-meta-commit": "17", "Content-Type": "application/json",
+            "Content-MD5": md5, "If-Match": '"0x8D"'}, 12345
     yield "GET", f"{HOST}/lake/%C3%A4%20%25.csv?TIMEOUT=30&ACTION=getStatus&EMPTY=", {
         "If-Modified-Since": "Sun, 06 Nov 1994 08:49:37 GMT", "Content-Encoding": "gzip", "Content-Language": "de"}, 0
     yield "GET", f"{HOST}/?comp=list", {}, 0

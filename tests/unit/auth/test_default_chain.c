@@ -14,25 +14,11 @@
 
 #define CLIENT "bbbbbbbb-0000-0000-0000-000000000002"
 
-static int clear_environment(void **state)
-{
-    (void)state;
-    script_clear_environment();
-    return 0;
-}
-
-static void source_free(struct token_source *source)
-{
-    if (source->self != NULL) {
-        source->free(source->self);
-    }
-}
-
 /* Who it takes itself for, with the script's answers; "" and the error when it finds nobody. */
 static void describe(struct script *script, char *ret_text, size_t size, struct lf_error *err)
 {
     const struct auth_options nothing = {.kind = AUTH_DEFAULT};
-    CLEANUP(source_free) struct token_source source = {0};
+    CLEANUP(script_source_free) struct token_source source = {0};
     *ret_text = '\0';
     if (default_chain_source(&nothing, &script->host, &source, err)) {
         (void)source.describe(source.self, ret_text, size, err);
@@ -102,7 +88,7 @@ static void chain_when_something_is_there_but_refused_then_the_next_is_not_tried
     static const struct script_answer refused = {
         401, "{\"error\":\"invalid_client\",\"error_description\":\"AADSTS7000222: expired\"}", NULL, NULL, 0};
     const struct auth_options nothing = {.kind = AUTH_DEFAULT};
-    CLEANUP(source_free) struct token_source source = {0};
+    CLEANUP(script_source_free) struct token_source source = {0};
     CLEANUP(token_grant_done) struct token_grant grant;
     token_grant_init(&grant);
     name_application();
@@ -161,7 +147,7 @@ static void chain_when_it_has_chosen_then_told_once_and_kept(void **state)
     assert_int_equal(pipe(ends), 0);
     script_init(&script, answers, 2);
     CLEANUP(log_free) struct log *log = log_new(ends[1], LOG_JSON, LOG_INFO, &script.host.clock);
-    CLEANUP(source_free) struct token_source source = {0};
+    CLEANUP(script_source_free) struct token_source source = {0};
     script.host.log = log;
     assert_true(default_chain_source(&nothing, &script.host, &source, &err));
     for (int i = 0; i < 2; i++) {
@@ -184,13 +170,12 @@ static void chain_when_it_has_chosen_then_told_once_and_kept(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(chain_when_several_are_there_then_environment_before_workload_before_managed,
-                               clear_environment),
-        cmocka_unit_test_setup(chain_when_nothing_is_there_then_auth_that_says_what_was_looked_for, clear_environment),
-        cmocka_unit_test_setup(chain_when_something_is_there_but_refused_then_the_next_is_not_tried, clear_environment),
-        cmocka_unit_test_setup(chain_when_a_part_is_missing_then_config_that_names_it, clear_environment),
-        cmocka_unit_test_setup(chain_when_narrowed_then_only_that_one, clear_environment),
-        cmocka_unit_test_setup(chain_when_it_has_chosen_then_told_once_and_kept, clear_environment),
+        SCRIPT_TEST(chain_when_several_are_there_then_environment_before_workload_before_managed),
+        SCRIPT_TEST(chain_when_nothing_is_there_then_auth_that_says_what_was_looked_for),
+        SCRIPT_TEST(chain_when_something_is_there_but_refused_then_the_next_is_not_tried),
+        SCRIPT_TEST(chain_when_a_part_is_missing_then_config_that_names_it),
+        SCRIPT_TEST(chain_when_narrowed_then_only_that_one),
+        SCRIPT_TEST(chain_when_it_has_chosen_then_told_once_and_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

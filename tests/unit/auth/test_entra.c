@@ -25,24 +25,10 @@
 static const struct auth_options options_of_secret = {
     .kind = AUTH_CLIENT_SECRET, .tenant_id = TENANT, .client_id = CLIENT, .client_secret = SECRET};
 
-static int clear_environment(void **state)
-{
-    (void)state;
-    script_clear_environment();
-    return 0;
-}
-
-static void source_free(struct token_source *source)
-{
-    if (source->self != NULL) {
-        source->free(source->self);
-    }
-}
-
 /* One fetch against the script. */
 static bool fetch_secret(struct script *script, bool patient, struct token_grant *grant, struct lf_error *err)
 {
-    CLEANUP(source_free) struct token_source source = {0};
+    CLEANUP(script_source_free) struct token_source source = {0};
     token_grant_init(grant);
     assert_true(entra_secret_source(&options_of_secret, &script->host, &source, err));
     return source.fetch(source.self, patient, grant, err);
@@ -79,7 +65,7 @@ static void fetch_when_the_environment_names_all_then_it_is_used(void **state)
     struct script script;
     static const struct script_answer answers[] = {{200, SCRIPT_TOKEN, NULL, NULL, 0}};
     const struct auth_options nothing = {.kind = AUTH_CLIENT_SECRET, .audience = "https://other.example/"};
-    CLEANUP(source_free) struct token_source source = {0};
+    CLEANUP(script_source_free) struct token_source source = {0};
     CLEANUP(token_grant_done) struct token_grant grant;
     token_grant_init(&grant);
     script_init(&script, answers, 1);
@@ -98,7 +84,7 @@ static void refuse(struct auth_options options, const char *said)
 {
     struct lf_error err;
     struct script script;
-    CLEANUP(source_free) struct token_source source = {0};
+    CLEANUP(script_source_free) struct token_source source = {0};
     script_init(&script, NULL, 0);
     options.tenant_id = options.tenant_id != NULL ? options.tenant_id : TENANT;
     assert_false(entra_secret_source(&options, &script.host, &source, &err));
@@ -287,7 +273,7 @@ static void fetch_when_by_federated_token_then_the_file_is_read_each_time(void *
     struct script script;
     char path[] = "/tmp/lakefeed-test-XXXXXX";
     static const struct script_answer answers[] = {{200, SCRIPT_TOKEN, NULL, NULL, 0}};
-    CLEANUP(source_free) struct token_source source = {0};
+    CLEANUP(script_source_free) struct token_source source = {0};
     const struct auth_options options = {.tenant_id = TENANT, .client_id = CLIENT};
     const int fd = mkstemp(path);
     (void)close(fd);
@@ -326,7 +312,8 @@ static void fetch_when_by_certificate_then_an_assertion_for_the_token_url_from_t
     struct script script;
     char path[] = "/tmp/lakefeed-test-XXXXXX";
     static const struct script_answer answers[] = {{200, SCRIPT_TOKEN, NULL, NULL, 0}};
-    CLEANUP(source_free) struct token_source source = {0};
+    CLEANUP(script_source_free) struct token_source source = {0};
+    CLEANUP(buf_done) struct buf pem = {0};
     CLEANUP(token_grant_done) struct token_grant grant;
     const struct auth_options options = {.tenant_id = TENANT, .client_id = CLIENT, .certificate_file = path};
     (void)close(mkstemp(path));
@@ -433,7 +420,7 @@ static void describe_when_asked_then_who_and_by_what(void **state)
     struct lf_error err;
     struct script script;
     char text[256];
-    CLEANUP(source_free) struct token_source source = {0};
+    CLEANUP(script_source_free) struct token_source source = {0};
     script_init(&script, NULL, 0);
     assert_true(entra_secret_source(&options_of_secret, &script.host, &source, &err));
     assert_true(source.describe(source.self, text, sizeof text, &err));
@@ -443,24 +430,21 @@ static void describe_when_asked_then_who_and_by_what(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(fetch_when_by_secret_then_the_form_of_client_credentials, clear_environment),
-        cmocka_unit_test_setup(fetch_when_the_environment_names_all_then_it_is_used, clear_environment),
-        cmocka_unit_test_setup(source_when_a_setting_is_missing_or_wrong_then_config, clear_environment),
-        cmocka_unit_test_setup(fetch_when_throttled_then_waits_as_long_as_asked, clear_environment),
-        cmocka_unit_test_setup(fetch_when_down_for_long_then_transient_and_back_later, clear_environment),
-        cmocka_unit_test_setup(fetch_when_nobody_waits_then_a_single_try, clear_environment),
-        cmocka_unit_test_setup(fetch_when_stopped_while_waiting_then_cancelled_at_once, clear_environment),
-        cmocka_unit_test_setup(fetch_when_refused_then_auth_that_says_what_to_do, clear_environment),
-        cmocka_unit_test_setup(fetch_when_the_answer_quotes_the_secret_then_it_is_left_out, clear_environment),
-        cmocka_unit_test_setup(fetch_when_refused_for_now_then_transient, clear_environment),
-        cmocka_unit_test_setup(fetch_when_the_answer_is_no_token_then_transient, clear_environment),
-        cmocka_unit_test_setup(fetch_when_by_federated_token_then_the_file_is_read_each_time, clear_environment),
-        cmocka_unit_test_setup(fetch_when_by_certificate_then_an_assertion_for_the_token_url_from_the_file_as_it_is_now,
-                               clear_environment),
-        cmocka_unit_test_setup(certificate_when_it_ends_soon_then_a_warning_a_day_until_a_new_one_is_there,
-                               clear_environment),
-        cmocka_unit_test_setup(entra_error_when_it_has_a_cure_then_the_manual_says_the_same, clear_environment),
-        cmocka_unit_test_setup(describe_when_asked_then_who_and_by_what, clear_environment),
+        SCRIPT_TEST(fetch_when_by_secret_then_the_form_of_client_credentials),
+        SCRIPT_TEST(fetch_when_the_environment_names_all_then_it_is_used),
+        SCRIPT_TEST(source_when_a_setting_is_missing_or_wrong_then_config),
+        SCRIPT_TEST(fetch_when_throttled_then_waits_as_long_as_asked),
+        SCRIPT_TEST(fetch_when_down_for_long_then_transient_and_back_later),
+        SCRIPT_TEST(fetch_when_nobody_waits_then_a_single_try),
+        SCRIPT_TEST(fetch_when_stopped_while_waiting_then_cancelled_at_once),
+        SCRIPT_TEST(fetch_when_refused_then_auth_that_says_what_to_do),
+        SCRIPT_TEST(fetch_when_the_answer_quotes_the_secret_then_it_is_left_out),
+        SCRIPT_TEST(fetch_when_refused_for_now_then_transient),
+        SCRIPT_TEST(fetch_when_the_answer_is_no_token_then_transient),
+        SCRIPT_TEST(fetch_when_by_federated_token_then_the_file_is_read_each_time),
+        SCRIPT_TEST(fetch_when_by_certificate_then_an_assertion_for_the_token_url_from_the_file_as_it_is_now),
+        SCRIPT_TEST(entra_error_when_it_has_a_cure_then_the_manual_says_the_same),
+        SCRIPT_TEST(describe_when_asked_then_who_and_by_what),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -19,13 +19,6 @@
 #define CLIENT "bbbbbbbb-0000-0000-0000-000000000002"
 #define RESOURCE "resource=https%3A%2F%2Fstorage.azure.com%2F"
 
-static int clear_environment(void **state)
-{
-    (void)state;
-    script_clear_environment();
-    return 0;
-}
-
 static struct managed_identity *make(const struct auth_options *options, struct script *script)
 {
     struct lf_error err;
@@ -374,24 +367,20 @@ static void describe_when_asked_then_who_and_where(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(imds_when_asked_then_its_documented_request_without_a_proxy, clear_environment),
-        cmocka_unit_test_setup(imds_when_its_host_is_given_then_that_one, clear_environment),
-        cmocka_unit_test_setup(imds_when_busy_then_tried_for_a_while, clear_environment),
-        cmocka_unit_test_setup(imds_when_upgraded_then_asked_for_seventy_seconds, clear_environment),
-        cmocka_unit_test_setup(imds_when_it_has_no_such_identity_then_auth_that_says_how_to_assign_it,
-                               clear_environment),
-        cmocka_unit_test_setup(imds_when_the_lifetime_is_a_text_then_read, clear_environment),
-        cmocka_unit_test_setup(app_service_when_its_environment_is_there_then_its_documented_request,
-                               clear_environment),
-        cmocka_unit_test_setup(managed_identity_when_it_cannot_be_used_then_says_why, clear_environment),
-        cmocka_unit_test_setup(arc_when_challenged_then_answers_with_the_content_of_the_file, clear_environment),
-        cmocka_unit_test_setup(arc_when_the_agent_is_old_then_the_identity_of_the_server_does_not_pass_for_another,
-                               clear_environment),
-        cmocka_unit_test_setup(arc_read_key_when_the_path_is_not_right_below_the_folder_then_not_read,
-                               clear_environment),
-        cmocka_unit_test_setup(arc_read_key_when_the_file_is_not_as_it_must_be_then_not_read, clear_environment),
-        cmocka_unit_test_setup(arc_read_key_when_it_has_the_greatest_size_then_read, clear_environment),
-        cmocka_unit_test_setup(describe_when_asked_then_who_and_where, clear_environment),
+        SCRIPT_TEST(imds_when_asked_then_its_documented_request_without_a_proxy),
+        SCRIPT_TEST(imds_when_its_host_is_given_then_that_one),
+        SCRIPT_TEST(imds_when_busy_then_tried_for_a_while),
+        SCRIPT_TEST(imds_when_upgraded_then_asked_for_seventy_seconds),
+        SCRIPT_TEST(imds_when_it_has_no_such_identity_then_auth_that_says_how_to_assign_it),
+        SCRIPT_TEST(imds_when_the_lifetime_is_a_text_then_read),
+        SCRIPT_TEST(app_service_when_its_environment_is_there_then_its_documented_request),
+        SCRIPT_TEST(managed_identity_when_it_cannot_be_used_then_says_why),
+        SCRIPT_TEST(arc_when_challenged_then_answers_with_the_content_of_the_file),
+        SCRIPT_TEST(arc_when_the_agent_is_old_then_the_identity_of_the_server_does_not_pass_for_another),
+        SCRIPT_TEST(arc_read_key_when_the_path_is_not_right_below_the_folder_then_not_read),
+        SCRIPT_TEST(arc_read_key_when_the_file_is_not_as_it_must_be_then_not_read),
+        SCRIPT_TEST(arc_read_key_when_it_has_the_greatest_size_then_read),
+        SCRIPT_TEST(describe_when_asked_then_who_and_where),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -18,6 +18,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define KIB ((size_t)1 << 10)
+#define MIB ((size_t)1 << 20)
 #define FILE_NAME "orders/Snapshot/p00000001_20240607T095456Z_fedcba9876543210-1.csv"
 #define MODEL "model.json"
 
@@ -56,6 +58,11 @@ static inline struct lake *bench_open(struct adls_server *server, struct adls_op
     options.patience_ms = options.patience_ms > 0 ? options.patience_ms : 5000;
     options.publish = options.publish != ADLS_AUTO ? options.publish : ADLS_PUT_BLOB;
     return adls_server_open(server, "shop", &options);
+}
+
+static inline struct budget *bench_budget(size_t mib)
+{
+    return budget_new(&(struct budget_options){.bytes = mib * MIB});
 }
 
 static inline char *bench_bytes(size_t len)

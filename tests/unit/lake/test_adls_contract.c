@@ -2,15 +2,8 @@
  *
  * The promises of lake.h, kept by the ADLS driver in both ways of publishing.
  */
-#include "base/macros.h"
-#include "fakes/adls_server.h"
+#include "adls_bench.h"
 #include "fakes/lake_contract.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
 
 struct place {
     struct adls_server *server;
@@ -54,19 +47,6 @@ static void adls_lake_keeps_the_contract_when_it_chooses(void **state)
     run(state, "auto", "an odd prefix/\xC3\xA4", ADLS_AUTO);
 }
 
-static int start(void **state)
-{
-    *state = adls_server_start(NULL);
-    return 0;
-}
-
-static int stop(void **state)
-{
-    struct adls_server *server = *state;
-    adls_server_stop(&server);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -74,5 +54,5 @@ int main(void)
         cmocka_unit_test(adls_lake_keeps_the_contract_by_rename),
         cmocka_unit_test(adls_lake_keeps_the_contract_when_it_chooses),
     };
-    return cmocka_run_group_tests(tests, start, stop);
+    return cmocka_run_group_tests(tests, bench_start, bench_stop);
 }

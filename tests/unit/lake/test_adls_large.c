@@ -5,7 +5,6 @@
  */
 #include "adls_bench.h"
 
-#define MIB ((uint64_t)1 << 20)
 #define DEFAULT_MIB 40
 #define BLOCK_MIB 4
 
@@ -55,7 +54,7 @@ static void file_when_larger_than_memory_then_written_in_large_blocks_and_read_b
     struct lf_error err = {0};
     struct lake_stat status;
     const uint64_t count = large_mib();
-    struct budget *budget = budget_new(&(struct budget_options){.bytes = 256 * MIB});
+    struct budget *budget = bench_budget(256);
     struct lake *lake = bench_open(server, (struct adls_options){.budget = budget, .patience_ms = 60000});
     write_large(lake, count);
     assert_int_equal(adls_server_count(server, "dfs.create_file"), 1);

@@ -3,6 +3,9 @@
 
 #define ID "0123456789abcdef0123456789abcdef"
 
+/* What puts the text in its place, by the way of publishing. */
+static const char *const operations[] = {[ADLS_PUT_BLOB] = "blob.put_blob", [ADLS_RENAME] = "dfs.rename"};
+
 static struct lake *open_way(struct adls_server *server, enum adls_publish publish)
 {
     return bench_open(server, (struct adls_options){.publish = publish});
@@ -63,7 +66,6 @@ static void put_when_the_object_exists_then_conflict_whatever_the_service_answer
 static void put_when_the_answer_is_lost_then_found_by_reading_back(void **state)
 {
     struct adls_server *server = *state;
-    static const char *const operations[] = {[ADLS_PUT_BLOB] = "blob.put_blob", [ADLS_RENAME] = "dfs.rename"};
     for (int way = ADLS_PUT_BLOB; way <= ADLS_RENAME; way++) {
         struct lf_error err = {0};
         char etag[LAKE_ETAG_SIZE];
@@ -85,7 +87,6 @@ static void put_when_the_answer_is_lost_then_found_by_reading_back(void **state)
 static void put_when_lost_and_another_stands_there_then_transient(void **state)
 {
     struct adls_server *server = *state;
-    static const char *const operations[] = {[ADLS_PUT_BLOB] = "blob.put_blob", [ADLS_RENAME] = "dfs.rename"};
     for (int way = ADLS_PUT_BLOB; way <= ADLS_RENAME; way++) {
         struct lf_error err = {0};
         char old[LAKE_ETAG_SIZE];
@@ -123,7 +124,6 @@ static void put_when_lost_and_then_refused_then_transient(void **state)
 static void put_when_refused_at_once_then_auth(void **state)
 {
     struct adls_server *server = *state;
-    static const char *const operations[] = {[ADLS_PUT_BLOB] = "blob.put_blob", [ADLS_RENAME] = "dfs.rename"};
     for (int way = ADLS_PUT_BLOB; way <= ADLS_RENAME; way++) {
         struct lf_error err = {0};
         char etag[LAKE_ETAG_SIZE];
@@ -166,7 +166,6 @@ static void put_by_rename_when_its_temporary_file_is_removed_then_transient(void
 static void put_when_the_service_ignores_conditions_then_unsupported(void **state)
 {
     struct adls_server *server = *state;
-    static const char *const operations[] = {[ADLS_PUT_BLOB] = "blob.put_blob", [ADLS_RENAME] = "dfs.rename"};
     for (int way = ADLS_PUT_BLOB; way <= ADLS_RENAME; way++) {
         struct lf_error err = {0};
         char etag[LAKE_ETAG_SIZE];

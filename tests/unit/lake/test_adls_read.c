@@ -1,14 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "adls_bench.h"
 
-#define KIB ((size_t)1 << 10)
-#define MIB ((size_t)1 << 20)
-
-static struct budget *new_budget(size_t mib)
-{
-    return budget_new(&(struct budget_options){.bytes = mib * MIB});
-}
-
 /* As a merge reads: small blocks until nothing more comes. */
 static size_t read_in_blocks(struct lake *lake, size_t block, const char *expected)
 {
@@ -30,7 +22,7 @@ static void input_when_read_in_small_blocks_then_few_large_requests(void **state
     struct lf_error err = {0};
     const size_t len = 10 * MIB + 77;
     char *bytes = bench_bytes(len);
-    struct budget *budget = new_budget(256);
+    struct budget *budget = bench_budget(256);
     struct lake *lake = bench_open(server, (struct adls_options){.budget = budget});
     must(bench_write(lake, FILE_NAME, bytes, len, &err), &err);
     adls_server_clear(server);
@@ -56,7 +48,7 @@ struct begun {
 static void begun_open(struct adls_server *server, struct begun *begun)
 {
     struct lf_error err = {0};
-    *begun = (struct begun){.budget = new_budget(256), .bytes = bench_bytes(BEGUN_BYTES)};
+    *begun = (struct begun){.budget = bench_budget(256), .bytes = bench_bytes(BEGUN_BYTES)};
     begun->lake = bench_open(server, (struct adls_options){.budget = begun->budget});
     begun->input = (struct lake_input){.lake = begun->lake, .path = FILE_NAME};
     must(bench_write(begun->lake, FILE_NAME, begun->bytes, BEGUN_BYTES, &err), &err);
@@ -259,8 +251,6 @@ static void clock_when_anything_was_asked_before_then_no_request(void **state)
     lake_close(&lake);
 }
 
-#define TEST(function) cmocka_unit_test_setup(function, bench_begin)
-
 /* A lake that looks empty, foreign or damaged is loaded anew or left alone; a proxy must not bring that about. */
 static void read_when_a_proxy_answers_in_its_place_then_transient(void **state)
 {
@@ -286,6 +276,8 @@ static void read_when_a_proxy_answers_in_its_place_then_transient(void **state)
     assert_int_equal(err.kind, LF_NOT_FOUND);
     lake_close(&lake);
 }
+
+#define TEST(function) cmocka_unit_test_setup(function, bench_begin)
 
 int main(void)
 {

@@ -1,14 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "adls_bench.h"
 
-#define KIB ((size_t)1 << 10)
-#define MIB ((size_t)1 << 20)
 #define SMALL (256 * KIB) /* a block without a grant */
-
-static struct budget *new_budget(size_t mib)
-{
-    return budget_new(&(struct budget_options){.bytes = mib * MIB});
-}
 
 static void file_when_of_any_size_then_one_create_and_one_append_for_each_block(void **state)
 {
@@ -39,7 +32,7 @@ static void file_when_the_ledger_has_memory_then_few_large_blocks_and_all_is_giv
     struct lf_error err = {0};
     const size_t len = 9 * MIB;
     char *bytes = bench_bytes(len);
-    struct budget *budget = new_budget(256); /* work 74 MiB, a quarter of it for one writer: four blocks of 4 MiB */
+    struct budget *budget = bench_budget(256); /* work 74 MiB, a quarter of it for one writer: four blocks of 4 MiB */
     struct lake *lake = bench_open(server, (struct adls_options){.budget = budget});
     must(bench_write(lake, FILE_NAME, bytes, len, &err), &err);
     assert_int_equal(adls_server_count(server, NULL), 4);
@@ -57,7 +50,7 @@ static void file_when_small_then_the_ledger_is_not_asked(void **state)
     struct adls_server *server = *state;
     struct lf_error err = {0};
     char *bytes = bench_bytes(SMALL);
-    struct budget *budget = new_budget(256);
+    struct budget *budget = bench_budget(256);
     struct lake *lake = bench_open(server, (struct adls_options){.budget = budget});
     must(bench_write(lake, FILE_NAME, bytes, SMALL, &err), &err);
     assert_int_equal(budget_look(budget).work.peak, 0);
@@ -71,7 +64,7 @@ static void file_when_memory_is_taken_then_small_blocks_until_it_is_free(void **
     struct adls_server *server = *state;
     struct lf_error err = {0};
     char *bytes = bench_bytes(4 * MIB);
-    struct budget *budget = new_budget(48);
+    struct budget *budget = bench_budget(48);
     struct budget_grant other = {0};
     struct lake_writer *writer = NULL;
     const struct budget_wish all = {.work = BUDGET_LOAD, .least = 12 * MIB, .wanted = 12 * MIB};
@@ -229,36 +222,6 @@ static void names_when_of_any_legal_character_then_found_again(void **state)
     lake_close(&lake);
 }
 
-/* Five gibibytes, with a number at each of their mebibytes. Takes minutes: LAKEFEED_LARGE=1. */
-static void file_when_of_five_gibibytes_then_whole(void **state)
-{
-    struct adls_server *server = *state;
-    struct lf_error err = {0};
-    struct lake_writer *writer = NULL;
-    struct budget *budget = new_budget(64);
-    const unsigned count = getenv("LAKEFEED_LARGE") != NULL ? 5 * 1024 + 1 : 40;
-    char *bytes = mem_new(MIB, 1);
-    struct lake *lake = bench_open(server, (struct adls_options){.budget = budget, .patience_ms = 60000});
-    must(lake->ops->writer_open(lake, FILE_NAME, &writer, &err), &err);
-    for (unsigned i = 0; i < count; i++) {
-        memcpy(bytes, &i, sizeof i);
-        must(lake->ops->writer_write(writer, bytes, MIB, &err), &err);
-    }
-    must(lake->ops->writer_commit(writer, &err), &err);
-    for (unsigned i = 0; i < count; i += i + 64 < count ? 63 : 1) {
-        unsigned found = count;
-        size_t len = 0;
-        must(lake->ops->read_range(lake, FILE_NAME, (uint64_t)i * MIB, &found, sizeof found, &len, &err), &err);
-        assert_int_equal(found, i);
-    }
-    struct lake_stat status;
-    must(lake->ops->stat(lake, FILE_NAME, &status, &err), &err);
-    assert_true(status.bytes == (uint64_t)count * MIB);
-    lake_close(&lake);
-    budget_free(&budget);
-    free(bytes);
-}
-
 #define TEST(function) cmocka_unit_test_setup(function, bench_begin)
 
 int main(void)
@@ -276,7 +239,6 @@ int main(void)
         TEST(bytes_when_they_arrive_altered_twice_then_transient_and_the_file_goes),
         TEST(file_when_removed_while_it_is_written_then_transient),
         TEST(names_when_of_any_legal_character_then_found_again),
-        TEST(file_when_of_five_gibibytes_then_whole),
     };
     return cmocka_run_group_tests(tests, bench_start, bench_stop);
 }
