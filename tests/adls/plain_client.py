@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A client of ADLS Gen2 for tests and tools, with the standard library alone; shares no code with lakefeed or the server.
+"""A client of ADLS Gen2 for tests and tools, with the standard library alone; shares no code with lakefeed or its
+server.
 
   account = Account.of_url("abfss://lake@acct.dfs.core.windows.net/shop", key="…")     or sas=…, token=lambda: "…"
   account.call("GET", "lake/shop/model.json").body
@@ -21,8 +22,8 @@ import uuid
 
 VERSION = "2024-11-04"
 SIGNED = (
-    "content-encoding", "content-language", "content-length", "content-md5", "content-type", "date", "if-modified-since",
-    "if-match", "if-none-match", "if-unmodified-since", "range",
+    "content-encoding", "content-language", "content-length", "content-md5", "content-type", "date",
+    "if-modified-since", "if-match", "if-none-match", "if-unmodified-since", "range",
 )  # fmt: skip
 
 Answer = collections.namedtuple("Answer", "status headers body")
@@ -146,8 +147,8 @@ class Account:
             query["continuation"] = answer.headers["x-ms-continuation"]
 
     def mirror(self, filesystem, prefix, folder):
-        """Copies model.json and the files that it names into a folder, as a reader sees them at one moment; files that are there
-        stay. Returns the model."""
+        """Copies model.json and the files that it names into a folder, as a reader sees them at one moment; files that
+        are there stay."""
 
         def under(path):
             return f"{prefix}/{path}".lstrip("/")
@@ -167,4 +168,3 @@ class Account:
         os.makedirs(folder, exist_ok=True)
         with open(os.path.join(folder, "model.json"), "w", encoding="utf-8") as file:
             json.dump(model, file)
-        return model

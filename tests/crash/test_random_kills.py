@@ -5,6 +5,7 @@ import contextlib
 import os
 import random
 import shutil
+import signal
 import subprocess
 import time
 
@@ -70,7 +71,7 @@ class Round:
         finally:
             process.kill()
             status = process.wait()
-        return status != 0
+        return status == -signal.SIGKILL
 
     def restart(self):
         began = time.monotonic()

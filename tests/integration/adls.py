@@ -1,32 +1,36 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A storage account beside the real program: the server of tests/adls as a process of its own, and a World whose lake is there.
+"""A storage account beside the real program: the server of tests/adls as a process of its own, and a World whose lake
+is there.
 
-Nothing of lakefeed reads the lake here: plain_client downloads it, and lake_reader compares it with the source.
+Nothing of lakefeed reads the lake here: the official SDK downloads it, and lake_reader compares it with the source.
 """
 
 import base64
 import contextlib
-import hashlib
-import hmac
 import json
 import os
 import pathlib
 import subprocess
 import sys
-import time
-import urllib.parse
 import urllib.request
 
+from azure.core import MatchConditions
+from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
+from azure.storage.filedatalake import DataLakeServiceClient
+
+import adls_server
 import lake_reader
+from adls_server import CLIENT, SERVER, TENANT, iso
 from world import COMMAND_S, ROOT, World, wait_until
 
 sys.path.insert(0, str(ROOT / "tests/adls"))
 from plain_client import Account, Refused  # noqa: E402
 
-SERVER = ROOT / "tests/adls/server.py"
 ACCOUNT = "lakeacct"
 FILESYSTEM = "lake"
 LEASE_S = 60
+COPY_ATTEMPTS = 50
+ROWS = ["CREATE TABLE t(id INTEGER PRIMARY KEY, v)", "INSERT INTO t VALUES(1, 'a'), (2, NULL), (3, '')"]
 
 
 class Server:
@@ -134,23 +138,80 @@ class Server:
         return self.control("state").get(filesystem, {})
 
 
+def client(server):
+    # Path style over http: the only form in which the SDK takes a key without TLS.
+    return DataLakeServiceClient(f"{server.base}/{ACCOUNT}", credential=server.key, retry_total=0)
+
+
+class Copy:
+    """A folder that is brought to what the SDK finds below a prefix, with the locations of model.json turned to it."""
+
+    def __init__(self, folder):
+        self.folder = pathlib.Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.known = {}
+
+    def refresh(self, server, filesystem, prefix):
+        """What stood there at one moment: model.json comes last, and no file was another than when it was listed."""
+        location = server.url(prefix, filesystem).encode()
+        with client(server) as service:
+            files = service.get_file_system_client(filesystem)
+            for _ in range(COPY_ATTEMPTS):
+                if self.copy_once(files, prefix, location):
+                    return self.folder
+        raise AssertionError("model.json changes faster than it can be copied")
+
+    def copy_once(self, files, prefix, location):
+        listed = self.listed(files, prefix)
+        try:
+            for path in sorted(listed, key=lambda path: path == "model.json"):
+                if self.known.get(path) != listed[path]:
+                    self.fetch(files.get_file_client(f"{prefix}/{path}"), path, listed[path], location)
+        except HttpResponseError as error:
+            if error.status_code not in (404, 412):
+                raise
+            return False
+        for path in self.known.keys() - listed.keys():
+            (self.folder / path).unlink()
+        self.known = listed
+        return True
+
+    @staticmethod
+    def listed(files, prefix):
+        """(ETag, size) by path."""
+        try:
+            items = [item for item in files.get_paths(prefix or None, recursive=True) if not item.is_directory]
+        except ResourceNotFoundError:
+            return {}
+        cut = len(prefix) + 1 if prefix else 0
+        return {item.name[cut:]: (item.etag.strip('"'), item.content_length) for item in items}
+
+    def fetch(self, file, path, version, location):
+        """That version, or an error."""
+        etag, size = version
+        condition = {"etag": f'"{etag}"', "match_condition": MatchConditions.IfNotModified}
+        data = file.download_file(**condition).readall() if size else b""
+        if path == "model.json" or path.startswith("_lakefeed/commits/"):
+            data = data.replace(location, str(self.folder).encode())
+        target = self.folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(data)
+
+
 class AdlsWorld(World):
-    """Its lake is on `server`; self.lake is a copy of the newest snapshot, made by whoever reads."""
+    """Its lake is on `server`; self.lake is a copy that is brought up to date whenever it is asked for."""
 
     def __init__(self, folder, server, prefix="shop", **options):
-        super().__init__(folder, **options)
         self.server = server
         self.prefix = prefix
         self.filesystem = FILESYSTEM
+        self.sdk_copy = Copy(pathlib.Path(folder) / "what a reader sees")
+        super().__init__(folder, **options)
         self.url = None  # of the lake; None: made from filesystem and prefix
-        self.lake = self.folder / "what a reader sees"
         self.lakes = set()
         self.key_file = self.write_secret("account.key", server.key)
         self.auth = {"kind": "shared_key", "account_key": {"file": str(self.key_file)}}
-        self.source = {}  # further members of "source"
         self.lake_settings = {}  # further members of "lake"
-        self.link_settings = {}  # of the link
-        self.root_settings = {}
 
     def write_secret(self, name, text):
         path = self.folder / name
@@ -158,37 +219,47 @@ class AdlsWorld(World):
         path.chmod(0o600)
         return path
 
-    def configure(self, **snapshot):
+    def configure(self, entities=None, **snapshot):
         """All commands take a file, since an identity has no flag. Called again, it makes the file anew."""
+        url = self.url or self.server.url(self.prefix, self.filesystem)
         link = {
             "name": "shop",
-            "source": {"url": f"sqlite:{self.db}", "poll_interval": "50ms", **self.source},
-            "lake": {"url": self.url or self.server.url(self.prefix, self.filesystem), "auth": self.auth, **self.lake_settings},
+            "source": {"url": f"sqlite:{self.db}", "poll_interval": "50ms"},
+            "lake": {"url": url, "auth": self.auth, **self.lake_settings},
             "snapshot": snapshot or {"interval": "1s"},
-            **self.link_settings,
+            **({"entities": entities} if entities else {}),
         }
         self.config = self.folder / "lakefeed.json"
-        self.config.write_text(json.dumps({"version": 1, "links": [link], **self.root_settings}))
+        self.config.write_text(json.dumps({"version": 1, "links": [link]}))
         return self
+
+    def use_client_secret(self, secret):
+        """The link is a service principal towards the server's own authority."""
+        self.auth = {
+            "kind": "client_secret",
+            "tenant_id": TENANT,
+            "client_id": CLIENT,
+            "client_secret": {"file": str(self.write_secret("client secret", secret))},
+            "authority": self.server.base,
+        }
+        self.configure()
+
+    def insert(self, value):
+        """A row of ROWS' table."""
+        self.sql(("INSERT INTO t(v) VALUES(?)", (value,)))
 
     # --- what a reader sees ---
 
+    @property
+    def lake(self):
+        return self.sdk_copy.refresh(self.server, self.filesystem, self.prefix)
+
+    @lake.setter
+    def lake(self, _):
+        """There is no folder to choose."""
+
     def path(self, path):
         return f"{self.prefix}/{path}" if self.prefix else path
-
-    def mirror(self):
-        try:
-            return self.server.account().mirror(self.filesystem, self.prefix, self.lake)
-        except Refused as refused:
-            raise lake_reader.LakeError(str(refused)) from refused
-
-    def read(self, lake=None):
-        self.mirror()
-        return super().read(lake)
-
-    def assert_equal(self, tables=None, lake=None, db=None):
-        self.mirror()
-        return super().assert_equal(tables, lake, db)
 
     def head(self, lake=None):
         """The bytes of model.json; None: there is none."""
@@ -203,19 +274,9 @@ class AdlsWorld(World):
         cut = len(self.prefix) + 1 if self.prefix else 0
         return {path[cut:]: size for path, size in self.server.account().list(self.filesystem, self.prefix).items()}
 
-    def copy(self, folder):
-        """The whole lake, history too; of one at rest."""
-        account = self.server.account()
-        for path in self.files():
-            target = pathlib.Path(folder) / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(account.read(self.filesystem, self.path(path)))
-        account.mirror(self.filesystem, self.prefix, folder)
-        return pathlib.Path(folder)
-
     def check_readers(self):
-        if self.server.process.poll() is None and self.lake not in self.damaged and self.head() is not None:
-            lake_reader.check_readers(self.copy(self.folder / "the whole lake"))
+        if self.server.process.poll() is None and self.sdk_copy.folder not in self.damaged and self.head() is not None:
+            lake_reader.check_readers(self.lake)
 
     # --- waiting ---
 
@@ -233,18 +294,6 @@ class AdlsWorld(World):
         return self.wait_status(lambda found: (found["process"] or {}).get("state") == state, state, seconds)
 
 
-# --- shared access signatures ---
-
-
-def stamp(seconds):
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + seconds))
-
-
-def account_sas(key, seconds, permissions="racwdlme"):
+def account_sas(key, seconds):
     """Of the whole account, until so many seconds from now."""
-    fields = {
-        "sv": "2022-11-02", "ss": "b", "srt": "sco", "sp": permissions, "st": stamp(-7200), "se": stamp(seconds), "spr": "https,http",
-    }  # fmt: skip
-    lines = [ACCOUNT, *(fields[name] for name in ("sp", "ss", "srt", "st", "se")), "", fields["spr"], fields["sv"], "", ""]
-    digest = hmac.new(base64.b64decode(key), "\n".join(lines).encode(), hashlib.sha256).digest()
-    return urllib.parse.urlencode(fields | {"sig": base64.b64encode(digest).decode()})
+    return adls_server.account_sas("racwdlme", start=iso(-7200), expiry=iso(seconds), account=ACCOUNT, key=key)

@@ -72,6 +72,17 @@ def string_to_sign(method, target, headers):
     return "\n".join([*lines, f"/{ACCOUNT}{path}", *(f"{name.lower()}:{value}" for name, value in pairs)])
 
 
+def account_sas(
+    permissions="racwdl", types="sco", services="b", start="", expiry=None, protocol="", account=ACCOUNT, key=KEY
+):
+    version, expiry = "2024-11-04", expiry or iso(600)
+    lines = [account, permissions, services, types, start, expiry, "", protocol, version, "", ""]
+    query = {"sp": permissions, "ss": services, "srt": types, "se": expiry, "sv": version}
+    query |= {"sig": mac("\n".join(lines), key)}
+    query |= ({"st": start} if start else {}) | ({"spr": protocol} if protocol else {})
+    return urllib.parse.urlencode(query)
+
+
 class Server:
     def __init__(self, *arguments, tls=None, port=0):
         command = [sys.executable, SERVER, "--port", str(port), "--account", ACCOUNT, "--key", KEY, "--clock-control"]

@@ -56,9 +56,8 @@ def test_command_on_a_lake_that_hangs_then_ctrl_c_ends_it(azure, account, verb):
     azure.sql("CREATE TABLE t(id INTEGER PRIMARY KEY)")
     azure.track_once()
     account.faults({"times": 0, "do": {"action": "hang", "seconds": 60}})
-    process = subprocess.Popen(
-        [azure.binary, verb, *azure.options()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    null = subprocess.DEVNULL
+    process = subprocess.Popen([azure.binary, verb, *azure.options()], stdin=null, stdout=null, stderr=null)
     wait_until(lambda: sum(account.fired()), "a request hangs")
     process.send_signal(signal.SIGINT)
     process.wait(timeout=STOP_S)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A full life with each kind of secret, good and bad: none of it is in a log line, a message, an answer, the lake or the state."""
+"""A full life with each kind of secret, good and bad: none of it is in a log line, a message, an answer, the lake
+or the state."""
 
 import base64
 import json
@@ -8,8 +9,7 @@ import urllib.parse
 
 import pytest
 
-from adls import AdlsWorld, Server, account_sas
-from test_adls_identity import CLIENT, TENANT
+from adls import ROWS, AdlsWorld, Server, account_sas
 
 
 def spellings(secret):
@@ -70,7 +70,7 @@ def watch(tmp_path, principal_secret):
     folder = tmp_path / "a folder"
     folder.mkdir()
     world = AdlsWorld(folder, server)
-    world.sql("CREATE TABLE t(id INTEGER PRIMARY KEY, v)", "INSERT INTO t VALUES(1, 'a')")
+    world.sql(*ROWS)
     yield Watch(world, tmp_path)
     world.close()
     server.close()
@@ -137,17 +137,8 @@ def test_sas_then_nowhere(watch):
 
 
 def test_client_secret_then_neither_it_nor_a_token_anywhere(watch, principal_secret):
-    world = watch.world
-    file = world.write_secret("client secret", principal_secret)
-    auth = {
-        "kind": "client_secret",
-        "tenant_id": TENANT,
-        "client_id": CLIENT,
-        "client_secret": {"file": str(file)},
-        "authority": world.server.base,
-    }
-    configure(watch, auth, principal_secret)
-    watch.secrets.add("eyJ")  # how every token begins
+    watch.world.use_client_secret(principal_secret)
+    watch.secrets |= {principal_secret, "eyJ"}  # how every token begins
     live(watch)
     spoil(watch, "client secret", "wrong/" + secrets.token_hex(20))
     watch.check()

@@ -124,7 +124,8 @@ def pair(both, request):
     assert not pair.differences, "\n".join(pair.differences)
 
 
-# Where Azurite differs from the documentation, both are not compared: a range from the end on (206 there, 416 here) and the
+# Where Azurite differs from the documentation, both are not compared: a range from the end on (206 there, 416 here)
+# and the
 # code of a write with the id of a broken lease (LeaseNotPresentWithBlobOperation there, LeaseLost here).
 PUT = {"x_ms_blob_type": "BlockBlob"}
 

@@ -252,7 +252,8 @@ def test_record_goes_to_a_file_and_plan_comes_from_one(tmp_path):
         assert lake.create("f").status == 201
     lines = [json.loads(line) for line in (tmp_path / "record").read_text().splitlines()]
     assert [(line["operation"], line["status"], line["fault"]) for line in lines] == [
-        ("dfs.create_filesystem", 201, None), ("dfs.create_file", 503, "status"), ("dfs.create_file", 201, None)]  # fmt: skip
+        ("dfs.create_filesystem", 201, None), ("dfs.create_file", 503, "status"), ("dfs.create_file", 201, None),
+    ]  # fmt: skip
 
 
 def test_state_outlasts_the_server(tmp_path):

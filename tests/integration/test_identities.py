@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Each kind of identity against the test server, over TLS, by tests/probe/auth_probe.c; with threads that ask at once."""
+"""Each kind of identity against the test server, over TLS, by tests/probe/auth_probe.c; also by threads at once."""
 
 import contextlib
 import json
@@ -11,7 +11,7 @@ import sys
 import pytest
 
 import adls_server
-from adls_server import ACCOUNT, CLIENT, KEY, TENANT, Lake, iso, mac
+from adls_server import ACCOUNT, CLIENT, KEY, TENANT, Lake, account_sas, iso
 from test_adls_server_identity import USER_CLIENT, load_make_ca
 from world import TEST_BIN
 
@@ -51,7 +51,8 @@ def lake(server):
 class Probe:
     def __init__(self, server, lake, ca, options, environment):
         self.log = ""
-        clean = {name: value for name, value in os.environ.items() if not name.startswith(("AZURE_", "IDENTITY_", "IMDS_"))}
+        ours = ("AZURE_", "IDENTITY_", "IMDS_")
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
         command = [PROBE, f"{server.url}/{lake.name}?resource=filesystem", f"ca={ca / 'ca.pem'}"]
         command += [f"{name}={value}" for name, value in options.items()]
         self.process = subprocess.Popen(
@@ -113,19 +114,13 @@ def test_shared_key_that_is_wrong(probe):
     assert probe(kind="shared_key", account=ACCOUNT, key="AAAA").statuses() == [403]
 
 
-def account_sas(expiry):
-    values = [ACCOUNT, "racwdl", "b", "sco", "", expiry, "", "", "2024-11-04", "", ""]
-    query = {"sv": "2024-11-04", "ss": "b", "srt": "sco", "sp": "racwdl", "se": expiry, "sig": mac("\n".join(values))}
-    return "&".join(f"{name}={adls_server.urllib.parse.quote(value, safe='')}" for name, value in query.items())
-
-
 def test_sas_that_ends_is_replaced(probe):
-    it = probe(kind="sas", sas="?" + account_sas(iso(3 * 86400)))
+    it = probe(kind="sas", sas="?" + account_sas(expiry=iso(3 * 86400)))
     assert it.statuses() == [200]
     it.tell(f"pass {3 * 86400}")
     (answer,) = it.ask()
     assert answer["kind"] == "AUTH" and "the SAS expired at" in answer["message"]
-    assert it.tell("renew sas=" + account_sas(iso(30 * 86400))) == {}
+    assert it.tell("renew sas=" + account_sas(expiry=iso(30 * 86400))) == {}
     assert it.statuses() == [200]
     it.close()
     assert '"event":"sas_expires"' in it.log and "sig" not in it.log
@@ -276,7 +271,8 @@ def test_renewal_ahead_of_time_is_one_request(server, probe):
 def test_renewal_that_fails_leaves_the_old_token(server, probe):
     it = probe(kind="client_secret", **application(server, client_secret=SECRET))
     assert it.statuses() == [200]
-    server.control("faults", rules=[{"operation": "identity.token", "times": 0, "do": {"action": "status", "status": 503}}])
+    rule = {"operation": "identity.token", "times": 0, "do": {"action": "status", "status": 503}}
+    server.control("faults", rules=[rule])
     it.tell(f"pass {51 * 60}")
     assert it.statuses(8) == [200] * 8
     assert tokens(server) == 2

@@ -12,6 +12,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 
 import lake_reader
@@ -24,6 +25,7 @@ LEVELS = {"debug", "info", "warn", "error"}
 STOP_S = 10  # promised for SIGTERM
 WAIT_S = 30
 COMMAND_S = 45
+NAP_S = 0.003
 
 Result = collections.namedtuple("Result", "status out err events")
 
@@ -48,6 +50,34 @@ def wait_until(condition, what, seconds=WAIT_S):
             return found
         assert time.monotonic() < end, f"{what}: not within {seconds} s"
         time.sleep(0.02)
+
+
+def proc_status(pid, name, base=10):
+    """A number in /proc/PID/status; 0: it has none, as a process that has ended."""
+    with open(f"/proc/{pid}/status", encoding="utf-8") as file:
+        return next((int(line.split()[1], base) for line in file if line.startswith(f"{name}:")), 0)
+
+
+def anonymous_bytes(pid):
+    return proc_status(pid, "RssAnon") << 10
+
+
+class Peak(threading.Thread):
+    """The highest anonymous memory of a process while it lives, looked at every few milliseconds."""
+
+    def __init__(self, pid):
+        super().__init__(daemon=True)
+        self.pid, self.bytes = pid, 0
+        self.start()
+
+    def run(self):
+        with contextlib.suppress(OSError):  # it is gone
+            while True:
+                self.bytes = max(self.bytes, anonymous_bytes(self.pid))
+                time.sleep(NAP_S)
+
+    def check(self, most):
+        assert 0 < self.bytes <= most, f"{self.bytes >> 20} MiB"
 
 
 class Daemon:
@@ -85,7 +115,12 @@ class Daemon:
         self.process.wait()
 
     def stop(self, signal_number=signal.SIGTERM):
-        """The exit status."""
+        """The exit status. Before it has a handler, the signal would simply kill it."""
+
+        def is_caught():
+            return proc_status(self.process.pid, "SigCgt", 16) & 1 << (signal_number - 1)
+
+        wait_until(lambda: self.process.poll() is not None or is_caught(), "a handler")
         self.process.send_signal(signal_number)
         return self.process.wait(timeout=STOP_S)
 
@@ -202,6 +237,13 @@ class World:
 
     def assert_equal(self, tables=None, lake=None, db=None):
         return lake_reader.compare(lake or self.lake, db or self.db, tables)
+
+    def is_equal(self, **places):
+        """For waiting: a lake that cannot be read yet is not equal."""
+        try:
+            return self.assert_equal(**places)
+        except (lake_reader.LakeError, OSError):
+            return None
 
     def wait_equal(self, tables=None):
         """Waits until a daemon has brought the lake to the state of the source."""
