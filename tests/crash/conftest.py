@@ -8,7 +8,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
 
-from postgres import PgWorld, make_server  # noqa: E402, F401 # pylint: disable=wrong-import-position,unused-import
+from postgres import make_server, pg_world  # noqa: E402, F401 # pylint: disable=wrong-import-position,unused-import
 from world import TEST_BIN, World  # noqa: E402 # pylint: disable=wrong-import-position
 
 
@@ -31,14 +31,8 @@ def world(tmp_path):
 
 @pytest.fixture
 def pg(tmp_path, pg_server):  # pylint: disable=invalid-name
-    folder = tmp_path / "a folder"
-    folder.mkdir()
-    world = PgWorld(folder, pg_server, binary=TEST_BIN)
-    try:
+    with pg_world(tmp_path, pg_server, binary=TEST_BIN) as world:
         yield world
-    finally:
-        world.close()
-    world.check_readers()
 
 
 @pytest.fixture

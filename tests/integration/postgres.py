@@ -396,6 +396,35 @@ class PgWorld(World):
         assert len(names) == 1, names
         return names[0]
 
+    def assert_confirmed_is_committed(self):
+        """The slot, which nobody reads any more, does not stand beyond the cursor of the lake."""
+        free = "SELECT confirmed_flush_lsn::text FROM pg_replication_slots WHERE database = %s AND NOT active"
+        slot = wait_until(lambda: self.query(free, self.db), "the slot is free")[0][0]
+        cursor = re.search(r"[0-9A-F]+/[0-9A-F]+", self.status()["cursor"])[0]
+        assert self.query("SELECT %s::pg_lsn <= %s::pg_lsn", slot, cursor) == [(True,)], (slot, cursor)
+
+    def sessions(self, kind="%"):
+        """(pid, application_name, state) of what lakefeed has open, of one backend_type or of all."""
+        return self.query(
+            "SELECT pid, application_name, state FROM pg_stat_activity"
+            " WHERE datname = %s AND usename LIKE 'feed%%' AND backend_type LIKE %s",
+            self.db, kind,
+        )  # fmt: skip
+
+    def wait_stream(self):
+        return wait_until(lambda: self.sessions("walsender"), "the stream runs")
+
+    def wait_no_stream(self):
+        wait_until(lambda: not self.sessions("walsender"), "the server gives the stream up")
+
+    def pg_recvlogical(self, slot, publication, *options):
+        """The command of another reader; PGPASSWORD is up to its environment."""
+        return [
+            *(str(self.server.bin / "pg_recvlogical"), "-h", "127.0.0.1", "-p", str(self.server.port), "-U", "feed"),
+            *("-d", self.db, "-S", slot, "--start", "-f", "-", "--no-loop", "-o", "proto_version=1"),
+            *("-o", f"publication_names={publication}", *options),
+        ]
+
     def proxy(self):
         """From now on lakefeed comes through it."""
         proxy = Proxy(self.server.port)
@@ -475,11 +504,12 @@ def make_server():
     server.close()
 
 
-@pytest.fixture
-def pg(tmp_path, pg_server):  # pylint: disable=invalid-name
+@contextlib.contextmanager
+def pg_world(tmp_path, server, **options):
+    """A database of the server for one test."""
     folder = tmp_path / "a folder"
     folder.mkdir()
-    world = PgWorld(folder, pg_server)
+    world = PgWorld(folder, server, **options)
     try:
         yield world
     finally:
@@ -488,16 +518,26 @@ def pg(tmp_path, pg_server):  # pylint: disable=invalid-name
 
 
 @pytest.fixture
+def pg(tmp_path, pg_server):  # pylint: disable=invalid-name
+    with pg_world(tmp_path, pg_server) as world:
+        yield world
+
+
+@pytest.fixture
 def own(tmp_path):
-    """A server of the test's own, which may be stopped, copied and reconfigured."""
-    server = Server()
+    """A server of the test's own, which may be stopped, copied and reconfigured; and room for others beside it."""
     folder = tmp_path / "a folder"
     folder.mkdir()
-    world = PgWorld(folder, server)
+    servers = [Server()]
     try:
-        yield world
-        world.check_readers()
+        world = PgWorld(folder, servers[0])
+        world.servers = servers
+        try:
+            yield world
+            world.check_readers()
+        finally:
+            for daemon in world.daemons:
+                daemon.kill()
     finally:
-        for daemon in world.daemons:
-            daemon.kill()
-        server.close()
+        for server in reversed(servers):
+            server.close()

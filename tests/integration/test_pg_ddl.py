@@ -7,7 +7,7 @@ Each form has a table of its own, all in one link, so that one run shows all of 
 import psycopg
 import pytest
 
-import lake_reader
+import pg_compare
 from world import wait_until
 
 # The names of all columns that are alive afterwards stand in the source; the lake has to agree.
@@ -73,7 +73,8 @@ EQUAL = {
                     "ADD CONSTRAINT {t}_u UNIQUE (a, id)", "DROP CONSTRAINT {t}_check"],
     "key made anew on the same columns": ["DROP CONSTRAINT {t}_pkey", "ADD PRIMARY KEY (id)"],
     "key of other columns": ["ALTER COLUMN a SET NOT NULL", "DROP CONSTRAINT {t}_pkey", "ADD PRIMARY KEY (id, a)"],
-    "key of columns in another order": ["DROP CONSTRAINT {t}_pkey", "ADD PRIMARY KEY (id, b)", "DROP CONSTRAINT {t}_pkey",
+    "key of columns in another order": ["DROP CONSTRAINT {t}_pkey", "ADD PRIMARY KEY (id, b)",
+                                       "DROP CONSTRAINT {t}_pkey",
                                         "ADD PRIMARY KEY (b, id)"],
     "identity full": ["REPLICA IDENTITY FULL", "UPDATE {t} SET b = 1 WHERE id = 3"],
     "identity by another index": ["ALTER COLUMN c SET NOT NULL", "ADD CONSTRAINT {t}_c UNIQUE (c)",
@@ -92,7 +93,8 @@ EQUAL = {
 PARTITIONS = {
     "partition added": ["CREATE TABLE {t}_4 PARTITION OF {t} FOR VALUES IN (4)", "INSERT INTO {t} VALUES(40, 'x', 4)"],
     "partition with rows attached": ["CREATE TABLE {t}_5(id int NOT NULL, a text, b int NOT NULL)",
-                                     "INSERT INTO {t}_5 VALUES(50, 'x', 5)", "ATTACH PARTITION {t}_5 FOR VALUES IN (5)"],
+                                     "INSERT INTO {t}_5 VALUES(50, 'x', 5)",
+                                     "ATTACH PARTITION {t}_5 FOR VALUES IN (5)"],
     "partition detached": ["DETACH PARTITION {t}_1"],
     "partition detached, changed and attached": ["DETACH PARTITION {t}_1", "UPDATE {t}_1 SET a = 'apart'",
                                                  "ATTACH PARTITION {t}_1 FOR VALUES IN (1)"],
@@ -108,15 +110,18 @@ PARTITIONS = {
 }  # fmt: skip
 # The entity stands in Error, with a reason, and keeps its rows; or the statement itself is refused by the server.
 FROZEN = {
-    "drop table": (["DROP TABLE {t}"], "dropped"),
-    "drop and create": (["DROP TABLE {t}", "CREATE TABLE {t}(id int PRIMARY KEY, z text)", "INSERT INTO {t} VALUES(1, 'z')"],
-                        "dropped|created|not tracked"),
-    "drop the key": (["DROP CONSTRAINT {t}_pkey"], "key"),
+    "drop table": (["DROP TABLE {t}"], "the table was dropped"),
+    "drop and create": (["DROP TABLE {t}", "CREATE TABLE {t}(id int PRIMARY KEY, z text)",
+                        "INSERT INTO {t} VALUES(1, 'z')"],
+                        "its changes are not tracked any more; run lakefeed track"),
+    "drop the key": (["DROP CONSTRAINT {t}_pkey"], "it has no primary key"),
 }  # fmt: skip
-SETUP = ["CREATE DOMAIN five AS int DEFAULT 5", "CREATE TABLE parent(id int PRIMARY KEY, a text, b int)", "CREATE SCHEMA away",
+SETUP = ["CREATE DOMAIN five AS int DEFAULT 5", "CREATE TABLE parent(id int PRIMARY KEY, a text, b int)",
+         "CREATE SCHEMA away",
          "ALTER TABLE parent ALTER a DROP NOT NULL"]  # fmt: skip
 CHILD = "CREATE TABLE {t}(id int PRIMARY KEY, a text, b int, c numeric(10,2), big text)"
-HEADS = ("UPDATE", "INSERT", "DELETE", "CREATE", "DROP TABLE", "TRUNCATE", "CLUSTER", "COMMENT", "ALTER INDEX", "ALTER TABLE")
+HEADS = ("UPDATE", "INSERT", "DELETE", "CREATE", "DROP TABLE", "TRUNCATE", "CLUSTER", "COMMENT",
+         "ALTER INDEX", "ALTER TABLE")
 
 
 def statements_of(table, forms):
@@ -144,6 +149,17 @@ class Matrix:
         forms = self.forms[name]
         return [] if forms[-1] is None else list(statements_of(self.tables[name], AFTER))
 
+    def is_equal(self):
+        """For waiting: what cannot be read yet is not equal."""
+        try:
+            lake = self.pg.read()
+            with self.pg.connect(user="postgres") as db:
+                for table in self.tables.values():
+                    compare_one(lake, db, table)
+            return True
+        except (AssertionError, OSError):
+            return False
+
     def check(self, subtests):
         lake = self.pg.read()
         with self.pg.connect(user="postgres") as db:
@@ -154,8 +170,6 @@ class Matrix:
 
 
 def compare_one(lake, db, table):
-    import pg_compare  # pylint: disable=import-outside-toplevel
-
     entity = lake.of_table(table)
     assert entity.state == "Completed", entity.reason
     db.execute(pg_compare.SESSION)
@@ -191,28 +205,15 @@ def test_while_the_daemon_runs(pg, subtests, forms):
         for statement in matrix.before(name) + matrix.ddl(name) + matrix.after(name):
             pg.sql(statement)
     try:
-        wait_until(lambda: is_equal(matrix), "all equal")
+        wait_until(matrix.is_equal, "all equal")
     except AssertionError:
         matrix.check(subtests)
         raise
     assert daemon.stop() == 0
 
 
-def is_equal(matrix):
-    lake = matrix.pg.read()
-    try:
-        with matrix.pg.connect(user="postgres") as db:
-            for table in matrix.tables.values():
-                compare_one(lake, db, table)
-        return True
-    except (AssertionError, psycopg.Error, OSError):
-        return False
-
-
 @pytest.mark.parametrize("name", FROZEN)
 def test_what_cannot_be_followed_freezes_its_entity_alone(pg, name):
-    import re  # pylint: disable=import-outside-toplevel
-
     forms, reason = FROZEN[name]
     pg.sql(*[statement.replace("{t}", "f0") for statement in BASE], "CREATE TABLE other(id int PRIMARY KEY)")
     pg.track_once()
@@ -220,7 +221,7 @@ def test_what_cannot_be_followed_freezes_its_entity_alone(pg, name):
     pg.sql(*statements_of("f0", forms), "INSERT INTO other VALUES(1)")
     pg.once(expect=1)
     entity = pg.read().entities["f0"]
-    assert entity.state == "Error" and re.search(reason, entity.reason), entity.reason
+    assert entity.state == "Error" and entity.reason.startswith(reason), entity.reason
     assert sorted(entity.texts()) == rows
     assert pg.read().of_table("other").texts() == [("1",)]
     if name == "drop table":
@@ -231,29 +232,11 @@ def test_what_cannot_be_followed_freezes_its_entity_alone(pg, name):
     pg.assert_equal()
 
 
-def test_a_key_that_does_not_come_back_freezes_its_table_alone_under_a_daemon(pg):
-    pg.sql(*[statement.replace("{t}", "f0") for statement in BASE], "CREATE TABLE other(id int PRIMARY KEY)")
-    daemon = pg.daemon("--track")
-    daemon.wait_event("load_finished", count=2)
-    pg.sql("ALTER TABLE f0 DROP CONSTRAINT f0_pkey")
-    daemon.wait_event("entity_frozen", entity="f0")
-    pg.sql("INSERT INTO other VALUES(1)")
-    wait_until(lambda: pg.read().of_table("other").texts() == [("1",)], "the other table goes on")
-    entity = pg.read().entities["f0"]
-    assert entity.state == "Error" and "primary key" in entity.reason
-    assert daemon.stop() == 0
-
-
-def test_a_table_that_the_server_does_not_log_is_refused_there_or_freezes(pg):
+def test_a_published_table_cannot_be_taken_out_of_the_log(pg):
     pg.sql(*[statement.replace("{t}", "f0") for statement in BASE])
     pg.track_once()
-    try:
+    with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState, match="part of a publication"):
         pg.sql("ALTER TABLE f0 SET UNLOGGED")
-    except psycopg.Error as error:
-        assert "publication" in str(error)
-        return
-    pg.once(expect=1)
-    assert pg.read().of_table("f0").state == "Error"
 
 
 @pytest.mark.parametrize("statement", ["ALTER TABLE f0 RENAME TO moved", "ALTER TABLE f0 SET SCHEMA away"])
@@ -289,7 +272,8 @@ def test_a_new_table_joins_when_it_is_tracked(pg):
 
 
 def test_tables_that_cannot_be_copied_are_left_out_with_a_reason(pg):
-    pg.sql("CREATE TABLE good(id int PRIMARY KEY)", "CREATE TABLE keyless(v int)", "CREATE UNLOGGED TABLE light(id int PRIMARY KEY)",
+    pg.sql("CREATE TABLE good(id int PRIMARY KEY)", "CREATE TABLE keyless(v int)",
+           "CREATE UNLOGGED TABLE light(id int PRIMARY KEY)",
            "CREATE VIEW v AS SELECT 1 AS id", "CREATE MATERIALIZED VIEW mv AS SELECT 1 AS id",
            "CREATE SEQUENCE s", "INSERT INTO keyless VALUES(1)")  # fmt: skip
     result = pg.track_once()
@@ -308,7 +292,6 @@ def test_tables_frozen_by_a_chosen_key_tell_the_application_nothing(pg):
            "CREATE TABLE nothing(id int PRIMARY KEY, v int)", "ALTER TABLE nothing REPLICA IDENTITY NOTHING",
            "CREATE TABLE good(id int PRIMARY KEY)",
            "INSERT INTO full_only VALUES(1)", "INSERT INTO nothing VALUES(1, 1)")  # fmt: skip
-    pg.track_once(expect=None)
+    pg.track_once()
     pg.sql("UPDATE full_only SET v = 2", "UPDATE nothing SET v = 2", "DELETE FROM full_only", "DELETE FROM nothing")
-    with pytest.raises((lake_reader.LakeError, KeyError)):
-        pg.read().of_table("full_only")
+    pg.assert_equal(["good"])

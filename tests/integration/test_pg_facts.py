@@ -67,13 +67,11 @@ class Stream:
         return int(self.pg.query("SELECT confirmed_flush_lsn - '0/0'::pg_lsn FROM pg_replication_slots WHERE"
                                  " slot_name = %s", self.slot)[0][0])  # fmt: skip
 
-    def receive(self, start, *options, user="feed"):
+    def receive(self, start, *options):
         """START_REPLICATION, to the end of the log as it is now, in the text of test_decoding or pgoutput's bytes."""
         end = self.pg.query("SELECT pg_current_wal_insert_lsn()")[0][0]
         return subprocess.run(
-            [program("pg_recvlogical"), "-h", "127.0.0.1", "-p", str(self.pg.server.port), "-U", user,
-             "-d", self.pg.db, "-S", self.slot, "--start", "-I", start, "-E", end, "-f", "-", "--no-loop", "-o",
-             "proto_version=1", "-o", "publication_names=p", *options],
+            self.pg.pg_recvlogical(self.slot, "p", "-I", start, "-E", end, *options),
             env={"PGPASSWORD": PASSWORD}, stdin=subprocess.DEVNULL, capture_output=True, timeout=30, check=False,
         )  # fmt: skip
 
@@ -345,8 +343,7 @@ def test_a_publication_refuses_tables_without_a_log(pg, kind):
 def test_a_slot_that_is_in_use_says_so(pg, stream):
     pg.sql(KEYED)
     stream.make("t")
-    command = [program("pg_recvlogical"), "-h", "127.0.0.1", "-p", str(pg.server.port), "-U", "feed", "-d",
-               pg.db, "-S", stream.slot, "--start", "-f", "-", "-o", "proto_version=1", "-o", "publication_names=p"]
+    command = pg.pg_recvlogical(stream.slot, "p")
     with subprocess.Popen(command, env={"PGPASSWORD": PASSWORD}, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                           stderr=subprocess.DEVNULL) as first:  # fmt: skip
         try:
@@ -367,9 +364,8 @@ def test_a_rename_of_types_and_defaults_leaves_the_file_node_and_a_rewrite_chang
     before = node()
     pg.sql("ALTER TABLE t ADD COLUMN c int DEFAULT 5", "ALTER TABLE t ALTER COLUMN c SET DEFAULT 6")
     assert node() == before
-    assert pg.query("SELECT attmissingval::text FROM pg_attribute WHERE attrelid = 't'::regclass AND attname = 'c'") == [
-        ("{5}",)
-    ]
+    missing = "SELECT attmissingval::text FROM pg_attribute WHERE attrelid = 't'::regclass AND attname = 'c'"
+    assert pg.query(missing) == [("{5}",)]
     pg.sql("ALTER TABLE t ADD COLUMN r float DEFAULT random()")
     assert node() != before
     before = node()

@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is huge takes time and disk, not memory. Sizes are small here; scripts/soak sets LAKEFEED_HUGE=1 for the large ones."""
+"""What is huge takes time and disk, not memory. Sizes are small here; scripts/soak sets LAKEFEED_HUGE=1 for the large
+ones."""
 
 import os
 import subprocess
-import threading
-import time
 
 import pytest
 
-from world import parse_events, wait_until
+from world import Peak, anonymous_bytes, parse_events, wait_until
 
 HUGE = os.environ.get("LAKEFEED_HUGE") == "1"
 TABLES = 1000 if HUGE else 100
@@ -17,46 +16,19 @@ VALUE_BYTES = 200_000_000 if HUGE else 100_000_000
 WIDE = 1599  # and a key
 WIDE_ROWS = 3000 if HUGE else 200
 SECONDS = 1800 if HUGE else 90
-MEMORY_MAX = 48 << 20  # the default of `memory`
-CONNECTIONS = 8 << 20  # libraries, connections, the catalog of many tables
-NAP_S = 0.003
-
-
-def anonymous(pid):
-    with open(f"/proc/{pid}/status", encoding="utf-8") as file:
-        return next((int(line.split()[1]) << 10 for line in file if line.startswith("RssAnon")), 0)
-
-
-class Peak(threading.Thread):
-    """The highest anonymous memory of a process while it lives, looked at every few milliseconds."""
-
-    def __init__(self, pid):
-        super().__init__(daemon=True)
-        self.pid, self.bytes = pid, 0
-        self.start()
-
-    def run(self):
-        try:
-            while True:
-                self.bytes = max(self.bytes, anonymous(self.pid))
-                time.sleep(NAP_S)
-        except OSError:
-            return
-
-    def check(self):
-        assert 0 < self.bytes <= MEMORY_MAX + CONNECTIONS, f"{self.bytes >> 20} MiB"
+MEMORY_MAX = (48 + 8) << 20  # the default of `memory`; libraries, connections, the catalog of many tables
 
 
 def once(pg, *arguments, expect=0):
     """run --once within the memory; its events."""
     process = subprocess.Popen(
-        [str(pg.binary), "run", *pg.options(), "--once", *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE, text=True, env={**os.environ, **pg.environment(None)},
+        [str(pg.binary), "run", *pg.options(), "--once", *arguments], env={**os.environ, **pg.environment(None)},
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     peak = Peak(process.pid)
     _, log = process.communicate(timeout=SECONDS)
     assert process.returncode == expect, log[-3000:]
-    peak.check()
+    peak.check(MEMORY_MAX)
     return parse_events("".join(f"{line}\n" for line in log.split("\n") if line.startswith("{")))
 
 
@@ -88,25 +60,40 @@ def test_the_widest_table_is_loaded_and_followed_within_the_memory(pg):
     pg.assert_equal(duckdb=False)
 
 
-@pytest.mark.parametrize("how", ["while it runs", "at the start"])
-def test_a_huge_transaction_is_taken_within_the_memory(pg, how):
-    rows = TRANSACTION_MIB * 100  # of 10 KiB
-    pg.sql("CREATE TABLE t(id int PRIMARY KEY, v text)", "ALTER TABLE t ALTER v SET STORAGE EXTERNAL")
+ROWS = TRANSACTION_MIB * 100  # of 10 KiB
+INSERT = f"INSERT INTO t SELECT i, repeat(md5(i::text), 330) FROM generate_series(1, {ROWS}) i"
+BIG_ROWS = [
+    "CREATE TABLE t(id int PRIMARY KEY, v text)",
+    "ALTER TABLE t ALTER v SET STORAGE EXTERNAL, REPLICA IDENTITY FULL",  # old rows come whole, too
+]
+
+
+def test_a_huge_transaction_that_waits_is_taken_within_the_memory(pg):
+    pg.sql(*BIG_ROWS)
     pg.damaged.add(pg.lake)  # not damaged: other readers take long
     once(pg, "--track")
-    insert = f"INSERT INTO t SELECT i, repeat(md5(i::text), 330) FROM generate_series(1, {rows}) i"
-    if how == "at the start":
-        pg.sql(insert)
-        once(pg)
-    else:
-        daemon = pg.daemon()
-        peak = Peak(daemon.process.pid)
-        daemon.wait_event("link_started")
-        pg.sql(insert)
-        wait_until(lambda: sum(part.rows for part in pg.read().of_table("t").partitions) == rows, "it is in the lake",
-                   SECONDS)  # fmt: skip
-        peak.check()
-        assert daemon.stop() == 0
+    pg.sql(INSERT)
+    once(pg)
+    pg.assert_equal(duckdb=False)
+
+
+@pytest.mark.parametrize("kind", ["insert", "update", "delete"])
+def test_a_huge_transaction_under_a_daemon_is_taken_within_the_memory(pg, kind):
+    pg.sql(*BIG_ROWS, *([] if kind == "insert" else [INSERT]))
+    pg.damaged.add(pg.lake)  # not damaged: other readers take long
+    once(pg, "--track")
+    daemon = pg.daemon()
+    peak = Peak(daemon.process.pid)
+    daemon.wait_event("link_started")
+    pg.sql({"insert": INSERT, "update": "UPDATE t SET v = reverse(v)", "delete": "DELETE FROM t WHERE id > 10"}[kind])
+    changes = ROWS - 10 if kind == "delete" else ROWS
+
+    def taken():
+        return sum(event["changes"] for event in daemon.events() if event["event"] == "commit_done") == changes
+
+    wait_until(taken, "it is in the lake", SECONDS)
+    peak.check(MEMORY_MAX)
+    assert daemon.stop() == 0
     pg.assert_equal(duckdb=False)
 
 
@@ -124,8 +111,8 @@ def test_a_huge_value_freezes_its_table_and_the_stream_goes_on(pg):
     wait_until(lambda: pg.read().of_table("other").texts() == [("1",), ("2",)], "the other table is followed")
     frozen = pg.read().of_table("t")
     assert frozen.state == "Error" and "column v" in frozen.reason and '"exclude"' in frozen.reason, frozen.reason
-    assert peak.bytes < 4 * VALUE_BYTES, f"{peak.bytes >> 20} MiB"
-    wait_until(lambda: anonymous(daemon.process.pid) <= MEMORY_MAX + CONNECTIONS, "the memory is given back")
+    peak.check(4 * VALUE_BYTES)
+    wait_until(lambda: anonymous_bytes(daemon.process.pid) <= MEMORY_MAX, "the memory is given back")
     assert daemon.stop() == 0
     pg.sql("DELETE FROM t WHERE id = 1")
     pg.once()

@@ -6,12 +6,12 @@ Each test carries the name of the pitfall that it is about.
 
 import re
 import signal
-import time
+import subprocess
 
 import psycopg
 import pytest
 
-from postgres import PgWorld, Server, need_version
+from postgres import Server, free_port
 from test_pg_slot import TABLE, assert_resync_required, mend
 from world import wait_until
 
@@ -23,22 +23,9 @@ FROM pg_replication_slots WHERE slot_name = %s
 
 
 @pytest.fixture(name="own")
-def make_own(tmp_path):
-    """A server of the test's own, which may be reconfigured, copied and promoted."""
-    servers = [Server()]
-    folder = tmp_path / "a folder"
-    folder.mkdir()
-    world = PgWorld(folder, servers[0])
-    world.servers = servers
-    world.sql(*TABLE)
-    try:
-        yield world
-        world.check_readers()
-    finally:
-        for daemon in world.daemons:
-            daemon.kill()
-        for server in reversed(servers):
-            server.close()
+def make_own(own):
+    own.sql(*TABLE)
+    return own
 
 
 def slot_of(world, name=None):
@@ -132,7 +119,8 @@ def test_lag_is_shown(own):
     assert own.slot() in lag["text"]
     status_until(own, lambda lag: lag["secondsBehind"] >= 1, "the age of the change is seen")
     text = own.lakefeed("status", *own.options()).out
-    assert re.search(r"  \d+ s behind; the source keeps \d+ (KiB|MiB) of its log for this link, and gives it up after", text)
+    behind = r"  \d+ s behind; the source keeps \d+ (KiB|MiB) of its log for this link, and gives it up after"
+    assert re.search(behind, text), text
     own.lakefeed("snapshot", *own.options())
     lag = status_until(own, lambda lag: lag["secondsBehind"] == 0 and lag["beyondBytes"] < MIB, "the lag is gone")
     assert daemon.stop() == 0
@@ -231,7 +219,7 @@ def test_wal_while_stopped_disabled_and_unlinked(pg):
     write_log(pg, 20)
     active, _, retained, _ = slot_of(pg)
     assert not active and retained > 20 * MIB, "stopped: the slot keeps all"
-    assert name in pg.lakefeed("check", *pg.options(), expect=None).out
+    assert name in pg.lakefeed("check", *pg.options()).out
 
     daemon = pg.daemon()
     daemon.wait_event("link_started")
@@ -382,8 +370,7 @@ def test_sessions_name_link_and_run(pg):
     daemon = pg.daemon("--track")
     run = daemon.wait_event("link_started")[0]["run"]
     link = daemon.wait_event("link_started")[0]["link"]
-    names = pg.query("SELECT DISTINCT application_name FROM pg_stat_activity WHERE datname = %s AND usename = 'feed'", pg.db)
-    assert names == [(f"lakefeed {link} {run}",)]
+    assert {name for _, name, _ in pg.sessions()} == {f"lakefeed {link} {run}"}
     assert daemon.stop() == 0
 
 
@@ -395,10 +382,8 @@ def test_a_question_to_the_catalog_that_hangs_ends(pg):
         blocker.execute("BEGIN")
         blocker.execute("LOCK TABLE pg_publication_rel IN ACCESS EXCLUSIVE MODE")
         daemon = pg.daemon()
-        began = time.monotonic()
         told = daemon.wait_event("link_retry")[0]
         assert told["kind"] == "TRANSIENT" and "longer than allowed" in told["message"], told
-        assert time.monotonic() - began < 20
         blocker.execute("ROLLBACK")
     daemon.wait_event("link_started")
     assert daemon.stop() == 0

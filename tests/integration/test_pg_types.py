@@ -5,7 +5,6 @@ What stands in the column `wanted` is the text of the cell; REFUSED is a value t
 """
 
 import base64
-import contextlib
 
 import pytest
 
@@ -28,14 +27,15 @@ TYPES = {
                                     ("'1.7976931348623157e308'", "1.7976931348623157e+308"), ("'5e-324'", "5e-324"),
                                     ("'NaN'", "NaN"), ("'Infinity'", "Infinity"), ("'-0'", "-0"), ("0.0001", "0.0001"),
                                     ("0.00001", "1e-05")]),
-    "numeric(10,2)": ("decimal", [("1.5", "1.50"), ("'-99999999.99'", "-99999999.99"), ("0.05", "0.05"), ("'-0'", "0.00"),
+    "numeric(10,2)": ("decimal", [("1.5", "1.50"), ("'-99999999.99'", "-99999999.99"), ("0.05", "0.05"),
+                                  ("'-0'", "0.00"),
                                   ("'NaN'", REFUSED)]),
     "numeric(38,0)": ("decimal", [("9" * 38,) * 2, ("'-" + "9" * 38 + "'", "-" + "9" * 38)]),
     "numeric(38,37)": ("decimal", [("9." + "9" * 37,) * 2]),
     "numeric(39,1)": ("string", [("9" * 38 + ".5",) * 2, ("'NaN'", "NaN")]),
-    "numeric": ("string", [("1.50",) * 2, (SIXTY + "." + SIXTY,) * 2, ("'1e-40'", "0." + "0" * 39 + "1"), ("'NaN'", "NaN"),
-                           ("('1' || repeat('0', 1000))::numeric", "1" + "0" * 1000)]),
-    "pg_catalog.numeric": ("string", [("'Infinity'", "Infinity"), ("'-Infinity'", "-Infinity")]),
+    "numeric": ("string", [("1.50",) * 2, (SIXTY + "." + SIXTY,) * 2,
+                           ("'1e-40'", "0." + "0" * 39 + "1"), ("'NaN'", "NaN"),
+                           ("'Infinity'", "Infinity"), ("('1' || repeat('0', 1000))::numeric", "1" + "0" * 1000)]),
     "text": ("string", [("''", ""), ("E'a\\nb\\r\\tc'", "a\nb\r\tc"), ("'\"q\"\",'", '"q"",'),
                         ("'NULL'", "NULL"), ("E'\\\\N'", "\\N"), ("E'\\\\.'", "\\."), ("E'\\\\x00'", "\\x00"),
                         ("E'\\u0001'", "\x01"), ("U&'\\+01F600 \\00e4'", "\U0001f600 ä"), ("' blank '", " blank ")]),
@@ -51,7 +51,8 @@ TYPES = {
     "time": ("time", [("'00:00'", "00:00:00.000000"), ("'23:59:59.999999'", "23:59:59.999999"), ("'24:00'", REFUSED)]),
     "time(0)": ("time", [("'12:34:56.4'", "12:34:56")]),
     "time with time zone": ("string", [("'12:34:56.5+05:30'", "12:34:56.5+05:30"), ("'00:00Z'", "00:00:00+00")]),
-    "timestamp": ("dateTime", [("'2024-01-02 03:04:05'", "2024-01-02T03:04:05.000000Z"), ("'0001-01-01'", "0001-01-01T00:00:00.000000Z"),
+    "timestamp": ("dateTime", [("'2024-01-02 03:04:05'", "2024-01-02T03:04:05.000000Z"),
+                               ("'0001-01-01'", "0001-01-01T00:00:00.000000Z"),
                                ("'9999-12-31 23:59:59.999999'", "9999-12-31T23:59:59.999999Z"), ("'infinity'", REFUSED),
                                ("'10000-01-01'", REFUSED), ("'0044-03-15 12:00 BC'", REFUSED)]),
     "timestamp(3)": ("dateTime", [("'2024-01-02 03:04:05.6789'", "2024-01-02T03:04:05.679Z")]),
@@ -126,7 +127,8 @@ SETUP = [
 # What came with a later version than 13.
 SINCE = {"datemultirange": 14, "pg_catalog.numeric": 14}
 # Settings of role and database that would alter the texts.
-HOSTILE = ["datestyle = 'German'", "intervalstyle = 'sql_standard'", "extra_float_digits = '-15'", "timezone = 'Asia/Tokyo'",
+HOSTILE = ["datestyle = 'German'", "intervalstyle = 'sql_standard'", "extra_float_digits = '-15'",
+           "timezone = 'Asia/Tokyo'",
            "bytea_output = 'escape'", "xmloption = 'document'", "search_path = 'nowhere'", "lc_monetary = 'C'",
            "client_encoding = 'LATIN1'", "standard_conforming_strings = 'off'", "quote_all_identifiers = 'on'",
            "default_transaction_isolation = 'serializable'", "default_transaction_read_only = 'on'",
@@ -219,7 +221,7 @@ def test_what_the_lake_cannot_hold_is_refused_and_never_altered(pg, how):
 def test_refused_values_can_be_quarantined(pg):
     pg.sql("CREATE TABLE t(id int PRIMARY KEY, d date)", "INSERT INTO t VALUES(1, 'infinity'), (2, '2024-01-01')")
     pg.configure(link={"on_bad_row": "quarantine"})
-    pg.lakefeed("run", *pg.options(), "--track", "--once")
+    pg.track_once()
     assert pg.rows_of("t", "id", "d") == [("2", "2024-01-01")]
     pg.sql("INSERT INTO t VALUES(3, '0044-03-15 BC')", "UPDATE t SET d = '2024-05-05' WHERE id = 1")
     pg.once()
@@ -230,7 +232,7 @@ def test_a_column_of_refused_values_can_be_a_string(pg):
     pg.sql("CREATE TABLE t(id int PRIMARY KEY, d date, n numeric(10,2))",
            "INSERT INTO t VALUES(1, 'infinity', 'NaN'), (2, '2024-01-01', 1.5)")  # fmt: skip
     pg.configure(entities=[{"table": "t", "columns": {"d": {"type": "string"}, "n": {"type": "string"}}}])
-    pg.lakefeed("run", *pg.options(), "--track", "--once")
+    pg.track_once()
     pg.sql("INSERT INTO t VALUES(3, '0044-03-15 BC', '-1')")
     pg.once()
     assert pg.rows_of("t", "id", "d", "n") == [
@@ -240,7 +242,7 @@ def test_a_column_of_refused_values_can_be_a_string(pg):
 def test_an_excluded_column_never_reaches_the_lake(pg):
     pg.sql("CREATE TABLE t(id int PRIMARY KEY, secret text, v text)", "INSERT INTO t VALUES(1, 'hush', 'a')")
     pg.configure(entities=[{"table": "t", "exclude": ["secret"]}])
-    pg.lakefeed("run", *pg.options(), "--track", "--once")
+    pg.track_once()
     pg.sql("INSERT INTO t VALUES(2, 'hush', 'b')", "UPDATE t SET secret = 'hush hush', v = 'c' WHERE id = 1")
     pg.once()
     assert pg.read().of_table("t").texts() == [("1", "c"), ("2", "b")]
@@ -274,31 +276,20 @@ KEYS = {
 }
 
 
-def test_each_type_as_a_key(pg, subtests):
+def test_each_type_as_a_key(pg):
     """Loaded in several chunks where the order allows it; then rows change, move and go."""
     pg.sql(*SETUP, user="postgres")
     for number, (name, values) in enumerate(KEYS.items()):
         pg.sql(f"CREATE TABLE k{number}(k {name} PRIMARY KEY, v int)",
                *[f"INSERT INTO k{number} VALUES({value}, 0)" for value in values])  # fmt: skip
     pg.configure(chunk_rows=2)
-    pg.lakefeed("run", *pg.options(), "--track", "--once", expect=None)
-    refused = {}
+    pg.track_once()
     for number, (name, values) in enumerate(KEYS.items()):
         pg.sql(f"UPDATE k{number} SET v = 1 WHERE k = {values[0]}", f"DELETE FROM k{number} WHERE k = {values[1]}")
         pg.sql(f"INSERT INTO k{number} VALUES({values[1]}, 2)", f"UPDATE k{number} SET v = v + 10")
         pg.sql(f"DELETE FROM k{number} WHERE k = {values[-1]}")
-    pg.lakefeed("run", *pg.options(), "--once", expect=None)
-    lake = pg.read()
-    with contextlib.closing(pg.connect()) as db:
-        for number, name in enumerate(KEYS):
-            with subtests.test(key=name):
-                if f"k{number}" not in lake.entities or lake.entities[f"k{number}"].state != "Completed":
-                    refused[name] = lake.entities[f"k{number}"].reason if f"k{number}" in lake.entities else "left out"
-                    continue
-                count = db.execute(f"SELECT count(*) FROM k{number}").fetchone()[0]
-                assert len(lake.entities[f"k{number}"].rows()) == count
-    pg.assert_equal([f"k{number}" for number, name in enumerate(KEYS) if name not in refused])
-    assert not refused
+    pg.once()
+    pg.assert_equal()
 
 
 def test_regression_data_of_values_that_equal_but_differ_in_text(pg):
@@ -311,16 +302,6 @@ def test_regression_data_of_values_that_equal_but_differ_in_text(pg):
     pg.once()
     pg.assert_equal()
     assert pg.rows_of("c", "k", "v") == [("ABC", "2")]
-
-
-def test_a_table_of_1600_columns(pg):
-    columns = ", ".join(f"c{number} int" for number in range(1599))
-    pg.sql(f"CREATE TABLE wide(id int PRIMARY KEY, {columns})", "INSERT INTO wide(id, c0, c1598) VALUES(1, 5, 6)")
-    pg.track_once()
-    pg.sql("INSERT INTO wide(id, c1) VALUES(2, 7)", "UPDATE wide SET c1598 = 8 WHERE id = 1")
-    pg.once()
-    pg.damaged.add(pg.lake)  # not damaged, but DuckDB takes minutes for so many columns
-    pg.assert_equal(duckdb=False)
 
 
 @pytest.mark.parametrize("how", ["load", "stream"])
