@@ -89,11 +89,13 @@ def list_containers(call):
             root = call.store.filesystems[name].nodes[""]
             if name.startswith(prefix):
                 entries.append(
-                    f"<Container><Name>{name}</Name><Properties><Last-Modified>{http_date(root.modified)}</Last-Modified>"
+                    f"<Container><Name>{name}</Name>"
+                    f"<Properties><Last-Modified>{http_date(root.modified)}</Last-Modified>"
                     f"<Etag>{escape(root.etag)}</Etag>{lease_xml(root)}</Properties></Container>"
                 )
     return xml_answer(
-        f"<EnumerationResults ServiceEndpoint={quoteattr(call.service.endpoint(call))}><Prefix>{escape(prefix)}</Prefix>"
+        f"<EnumerationResults ServiceEndpoint={quoteattr(call.service.endpoint(call))}>"
+        f"<Prefix>{escape(prefix)}</Prefix>"
         f"<Containers>{''.join(entries)}</Containers><NextMarker /></EnumerationResults>"
     )
 

@@ -12,7 +12,7 @@ NET_TICKS = 621355968000000000  # the year 1 to 1970; ETags begin like those of 
 
 
 class Clock:
-    """`advanced` moves what runs out (leases, tokens, uncommitted data); `skew` moves what the service calls the date."""
+    """`advanced` moves what runs out (leases, tokens, uncommitted data); `skew` what the service calls the date."""
 
     def __init__(self):
         self.advanced = 0.0

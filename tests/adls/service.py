@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The storage service: finds out what a request addresses, who sends it, and answers with the headers of every answer."""
+"""The storage service: finds out what a request addresses, who sends it, and puts the common headers on each answer."""
 
 import re
 import uuid

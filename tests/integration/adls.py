@@ -99,7 +99,7 @@ class Server:
         body = json.dumps(given).encode()
         request = urllib.request.Request(f"{self.base}/__control/{verb}", data=body, method="POST")
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(request, timeout=30) as answer:
+        with opener.open(request, timeout=120) as answer:  # 100,000 files take a slow machine long
             return json.loads(answer.read())
 
     def faults(self, *rules, keep=False):

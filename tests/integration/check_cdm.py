@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checks a lake folder as its readers see it: check_cdm.py LAKE_FOLDER
 
-Nothing here is shared with lakefeed. model.json is held against the published schema of the format (the part that applies), the
-demands of the strictest readers, and the CDM SDK; every file that it names is read whole. One line per problem on
-stdout; exit status 0 when there is none, 1 when there are some, 2 when the check could not be made.
+Nothing here is shared with lakefeed. model.json is held against the published schema of the format (the part that
+applies), the demands of the strictest readers, and the CDM SDK; every file that it names is read whole. One line per
+problem on stdout; exit status 0 when there is none, 1 when there are some, 2 when the check could not be made.
 Needs the package commondatamodel-objectmodel.
 """
 
@@ -321,7 +321,8 @@ async def check_sdk_entity(report, corpus, manifest, ours, theirs):
     where = f"entity {ours['name']}"
     absolute = corpus.storage.create_absolute_corpus_path
     got = [(p.name, absolute(p.location, manifest)) for p in theirs.data_partitions]
-    wanted = [(p["name"], absolute(corpus.storage.adapter_path_to_corpus_path(p["location"]))) for p in ours["partitions"]]
+    adapter = corpus.storage.adapter_path_to_corpus_path
+    wanted = [(p["name"], absolute(adapter(p["location"]))) for p in ours["partitions"]]
     report.expect(got == wanted, where, "the SDK sees other partitions")
     definition = await corpus.fetch_object_async(theirs.entity_path, manifest)
     if not report.expect(definition is not None, where, "the SDK cannot load the definition"):

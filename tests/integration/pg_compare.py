@@ -181,7 +181,7 @@ def compare_entity(entity, db, oid):
     columns = {column.name: column for column in columns_of(db, oid)}
     ours = sorted(attribute.column for attribute in attributes)
     stored = sorted(name for name, column in columns.items() if not column.generated)
-    expect(ours in (stored, sorted(columns)), f"{entity.name}: columns {list(columns)} in the source, {ours} in the lake")
+    expect(ours in (stored, sorted(columns)), f"{entity.name}: columns {sorted(columns)}, in the lake {ours}")
     columns = [columns[attribute.column] for attribute in attributes]
     wanted = wanted_rows(db, oid, columns, attributes)
     rows = entity.rows()

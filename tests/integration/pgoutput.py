@@ -60,7 +60,8 @@ def decode(data):
 
 
 def relation(reader):
-    oid, schema, name, identity, count = reader.take("i"), reader.text(), reader.text(), reader.bytes(1), reader.take("h")
+    oid, schema, name = reader.take("i"), reader.text(), reader.text()
+    identity, count = reader.bytes(1), reader.take("h")
     columns = [(reader.take("b"), reader.text(), reader.take("ii")) for _ in range(count)]
     return {
         "oid": oid,

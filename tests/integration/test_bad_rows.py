@@ -145,7 +145,8 @@ def test_a_row_over_the_limit_freezes_its_entity_and_names_row_column_and_cure(w
     result = world.once(expect=1)
     reason = reasons(result, "entity_frozen")["n"]
     wanted = (
-        "table n[:,] row k=4711: column v: a value of 8388609 bytes is more than the 8388608 bytes that a row may have; "
+        "table n[:,] row k=4711: column v: a value of 8388609 bytes is more than the"
+        " 8388608 bytes that a row may have; "
         r"leave the column out \(exclude\), or shorten the value; or set on_bad_row to quarantine"
     )
     assert re.fullmatch(wanted, reason), reason

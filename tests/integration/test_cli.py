@@ -228,7 +228,8 @@ def shell(*command):
 
 def complete_bash(folder, *words):
     """What bash offers for the last word."""
-    script = 'cd "$1"; . "$2"; shift 2; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _lakefeed; printf "%s\\n" "${COMPREPLY[@]}"'
+    script = 'cd "$1"; . "$2"; shift 2; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _lakefeed; '
+    script += 'printf "%s\\n" "${COMPREPLY[@]}"'
     return shell("bash", "--norc", "-c", script, "bash", str(folder), str(BASH), "lakefeed", *words).split("\n")[:-1]
 
 

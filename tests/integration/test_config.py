@@ -106,8 +106,8 @@ def test_check_refuses_a_secret_that_others_can_read(world):
     secret = world.folder / "secret"
     secret.write_text("/srv/hush\n")
     secret.chmod(0o640)
-    document = {"version": 1, "parameters": {"S": {"file": str(secret)}}, "links": [link("a", lake={"url": "file:${S}"})]}
-    path = write(world, document)
+    parameters, links = {"S": {"file": str(secret)}}, [link("a", lake={"url": "file:${S}"})]
+    path = write(world, {"version": 1, "parameters": parameters, "links": links})
     result = config(world, path, "check", expect=2)
     assert result.err == (
         f"lakefeed: {path}: line 1: links[0].lake.url: the parameter ${{S}}: the file {secret} has mode 0640, so that "
@@ -164,7 +164,8 @@ def test_nothing_shows_a_secret(world):
     for words in (["show"], ["export"], ["diff", empty], ["check"]):
         result = config(world, path, *words, expect=None, env=env)
         assert "hush" not in result.out.replace("SHOP_HUSH", "") + result.err, words
-    assert json.loads(config(world, path, "show").out)["links"][0]["lake"]["url"] == "file:/x/${S}/${E}/${SHOP_UNDECLARED}"
+    shown = json.loads(config(world, path, "show").out)["links"][0]
+    assert shown["lake"]["url"] == "file:/x/${S}/${E}/${SHOP_UNDECLARED}"
 
 
 # --- schema ---

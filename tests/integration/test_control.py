@@ -136,7 +136,8 @@ def test_resync_loads_one_entity_or_all_again(shop):
     assert ask(shop, "resync")["rowsLoaded"] == 4
     shop.assert_equal()
     wrong = shop.lakefeed("resync", *shop.options(), "nowhere", expect=2)
-    assert wrong.err.endswith("there is no entity nowhere in this link; lakefeed status shows their names\n") and wrong.out == ""
+    assert wrong.err.endswith("there is no entity nowhere in this link; lakefeed status shows their names\n")
+    assert wrong.out == ""
     shop.sql("INSERT INTO t VALUES(50, 'after')")
     assert ask(shop, "snapshot")["changesMerged"] == 1
     shop.assert_equal()
@@ -153,7 +154,7 @@ def test_disable_stops_the_link_until_enable_and_the_lake_remembers(shop):
     assert refused.err.splitlines()[-1].endswith(
         "the link my_shop is disabled: we move house; lakefeed enable lets it run again"
     )
-    assert shop.lakefeed("run", *shop.options(), "--once", expect=None).status in (2, 4)
+    shop.once(expect=4 if shop.held else 2)
     link = ask(shop, "status")["links"][0]
     assert (link["enabled"], link["disabledReason"]) == (False, "we move house")
     assert "disabled: we move house; lakefeed enable lets it run again" in shop.lakefeed(

@@ -95,8 +95,8 @@ def pattern_of(shown):
 
 
 def assert_readable(command, screen):
-    """Nothing steers the terminal but a carriage return, and what lakefeed says fits; what is to be pasted, names of files and
-    single words are never broken."""
+    """Nothing steers the terminal but a carriage return, and what lakefeed says fits; what is to be pasted, names of
+    files and single words are never broken."""
     assert screen.escapes == [], (command, screen.escapes)
     if not command.startswith("lakefeed") or "artifacts" in command:
         return
@@ -112,7 +112,8 @@ def test_the_tour_of_the_readme_shows_what_the_readme_says(shell, home, columns,
     assert sum(command.startswith("lakefeed ") for command, _ in steps) >= 7
     for command, shown in steps:
         _, screen = shell(columns, command, **env)
-        assert re.fullmatch(pattern_of(shown), screen.text.strip(), re.DOTALL), f"$ {command}\n{screen.text}\n---\n{shown}"
+        what = f"$ {command}\n{screen.text}\n---\n{shown}"
+        assert re.fullmatch(pattern_of(shown), screen.text.strip(), re.DOTALL), what
         assert_readable(command, screen)
         if columns == 80 and command.startswith("lakefeed run") and env == {}:
             # The same lines, too, where nothing in them varies.

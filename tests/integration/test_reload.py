@@ -137,7 +137,9 @@ def test_what_cannot_change_live_is_refused_with_the_way(shop, change, path):
     assert len(shop.daemon.wait_event("link_started")) == 1
 
 
-@pytest.mark.parametrize("text", ["{", '{"version": 1, "links": [ { "nmae": "x" } ] }', ""], ids=["half", "typo", "empty"])
+@pytest.mark.parametrize(
+    "text", ["{", '{"version": 1, "links": [ { "nmae": "x" } ] }', ""], ids=["half", "typo", "empty"]
+)
 def test_a_file_that_is_wrong_is_refused_and_the_old_one_stays(shop, text):
     shop.world.wait_equal()
     shop.file.write_text(text)

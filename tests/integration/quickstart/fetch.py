@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a reader of a lake in Azure sees, copied into a folder: fetch.py URL KEY_FILE FOLDER
 
-Plain HTTP with a signature; shares nothing with lakefeed. Files that are there already stay, since no file of a lake changes.
+Plain HTTP with a signature; shares nothing with lakefeed. Files that are there stay, since no file of a lake changes.
 """
 
 import pathlib

@@ -33,7 +33,8 @@ CREATE TABLE planes (
 CREATE TABLE weather (
     origin TEXT NOT NULL REFERENCES airports (faa),
     year INTEGER NOT NULL, month INTEGER NOT NULL, day INTEGER NOT NULL, hour INTEGER NOT NULL,
-    temp REAL, dewp REAL, humid REAL, wind_dir INTEGER, wind_speed REAL, wind_gust REAL, precip REAL, pressure REAL, visib REAL,
+    temp REAL, dewp REAL, humid REAL, wind_dir INTEGER, wind_speed REAL, wind_gust REAL, precip REAL, pressure REAL,
+    visib REAL,
     time_hour DATETIME NOT NULL,
     PRIMARY KEY (origin, time_hour)
 );
@@ -65,12 +66,13 @@ CHANGES = [
         "DELETE FROM planes WHERE tailnum = 'N711MQ'"]),
     ("flights get a column: gate", ["ALTER TABLE flights ADD COLUMN gate TEXT"]),
     ("gates for the flights of New Year's Eve", [
-        "UPDATE flights SET gate = substr('ABC', 1 + flight % 3, 1) || (1 + flight % 40) WHERE month = 12 AND day = 31"]),
+        """UPDATE flights SET gate = substr('ABC', 1 + flight % 3, 1) || (1 + flight % 40)
+           WHERE month = 12 AND day = 31"""]),
     ("new flights: 1 January 2014", [
-        """INSERT INTO flights (year, month, day, sched_dep_time, sched_arr_time, carrier, flight, tailnum, origin, dest, distance, hour,
-                                minute, time_hour)
-           SELECT 2014, 1, 1, sched_dep_time, sched_arr_time, carrier, flight, tailnum, origin, dest, distance, hour, minute,
-                  strftime('%Y-%m-%dT%H:%M:%SZ', time_hour, '+1 day')
+        """INSERT INTO flights (year, month, day, sched_dep_time, sched_arr_time, carrier, flight, tailnum, origin,
+                                dest, distance, hour, minute, time_hour)
+           SELECT 2014, 1, 1, sched_dep_time, sched_arr_time, carrier, flight, tailnum, origin, dest,
+                  distance, hour, minute, strftime('%Y-%m-%dT%H:%M:%SZ', time_hour, '+1 day')
            FROM flights WHERE year = 2013 AND month = 12 AND day = 31 ORDER BY flight_id"""]),
 ]
 
@@ -103,7 +105,8 @@ def insert(db, table, rows):
 
 def add_missing_parents(db):
     """Four airports and 722 planes that flights name are in no file: they get a row with their key alone."""
-    db.execute("INSERT INTO airports (faa) SELECT DISTINCT dest FROM flights WHERE dest NOT IN (SELECT faa FROM airports)")
+    db.execute("INSERT INTO airports (faa) SELECT DISTINCT dest FROM flights"
+               " WHERE dest NOT IN (SELECT faa FROM airports)")
     db.execute("INSERT INTO planes (tailnum) SELECT DISTINCT tailnum FROM flights"
                " WHERE tailnum IS NOT NULL AND tailnum NOT IN (SELECT tailnum FROM planes)")
 
@@ -135,7 +138,8 @@ def make(path):
 
 
 def counts(db):
-    names = [row[0] for row in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE '%lakefeed%'")]
+    tables = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE '%lakefeed%'"
+    names = [row[0] for row in db.execute(tables)]
     return [(name, db.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0]) for name in names]
 
 

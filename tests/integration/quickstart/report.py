@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a commit changed, and whether a reader sees the source: report.py LAKE_FOLDER DATABASE SEEN.json
 
-Reads the lake through model.json with DuckDB and compares with SQLite; shares nothing with lakefeed. SEEN.json keeps the files of
-this snapshot, so that the next report can tell which were kept. Exit status 1 when the lake and the database differ.
+Reads the lake through model.json with DuckDB and compares with SQLite; shares nothing with lakefeed. SEEN.json keeps
+the files of this snapshot, so that the next report can tell which were kept. Exit status 1 when the lake and the
+database differ.
 """
 
 import json
@@ -13,8 +14,8 @@ import sys
 
 import duckdb
 
-DUCKDB_TYPES = {"string": "VARCHAR", "int64": "BIGINT", "double": "DOUBLE", "dateTime": "TIMESTAMP", "date": "DATE", "time": "TIME",
-                "boolean": "BOOLEAN", "decimal": "DECIMAL(38, 10)", "guid": "UUID"}
+DUCKDB_TYPES = {"string": "VARCHAR", "int64": "BIGINT", "double": "DOUBLE", "dateTime": "TIMESTAMP", "date": "DATE",
+                "time": "TIME", "boolean": "BOOLEAN", "decimal": "DECIMAL(38, 10)", "guid": "UUID"}
 
 QUESTION = """
 SELECT a.name, count(*), sum(CASE WHEN f.dep_time IS NULL THEN 1 ELSE 0 END), round(avg(f.dep_delay), 2)
@@ -37,10 +38,12 @@ def named(text):
 
 def create_view(reader, entity):
     """One view over the files that model.json names. An empty cell is NULL, a quoted empty one is an empty string."""
-    columns = ", ".join(f"{quoted(column['name'])}: {quoted(DUCKDB_TYPES[column['dataType']])}" for column in entity["attributes"])
+    types = [(quoted(column["name"]), quoted(DUCKDB_TYPES[column["dataType"]])) for column in entity["attributes"]]
+    columns = ", ".join(f"{name}: {kind}" for name, kind in types)
     files = ", ".join(quoted(partition["location"]) for partition in entity["partitions"])
-    reader.execute(f"CREATE VIEW {named(entity['name'])} AS SELECT * FROM read_csv([{files}], columns = {{{columns}}}, header = false,"
-                   " auto_detect = false, delim = ',', quote = '\"', escape = '\"', nullstr = '', allow_quoted_nulls = false)")
+    reader.execute(f"CREATE VIEW {named(entity['name'])} AS SELECT * FROM read_csv([{files}], columns = {{{columns}}},"
+                   " header = false, auto_detect = false, delim = ',', quote = '\"', escape = '\"', nullstr = '',"
+                   " allow_quoted_nulls = false)")
 
 
 def count(db, table):
