@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Many links in one process: what one of them suffers is nothing to the others.
 
-LAKEFEED_LINKS says how many, 20 by default.
+LAKEFEED_LINKS says how many, at least 6, 20 by default.
 """
 
 import contextlib

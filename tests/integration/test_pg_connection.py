@@ -96,7 +96,7 @@ def test_a_cut_after_each_number_of_bytes(shop, seed):
     for number in range(12):
         shop.sql(ONE, f"INSERT INTO t VALUES({1000 + number}, 'x')")
         proxy.limit = dice.randrange(1, before)
-        shop.track_once(expect=None)  # a run tries again by itself
+        assert shop.track_once(expect=None).status in (0, 1)  # a run tries again by itself
         cut += proxy.limit is None
         proxy.limit = None
     assert cut > 0

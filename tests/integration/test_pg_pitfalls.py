@@ -33,7 +33,7 @@ def test_pitfall_2_a_cut_within_a_transaction_of_three_rows(pg, seed):
             for row in range(3):
                 copy.write_row((number * 3 + row, "v" * 20000))
         proxy.limit = dice.randrange(5000, 90000)
-        pg.once(expect=None)
+        assert pg.once(expect=None).status in (0, 1)
         cuts += proxy.limit is None
         proxy.limit = None
         count = sum(partition.rows for partition in pg.read().of_table("t").partitions)
