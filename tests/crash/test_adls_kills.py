@@ -253,9 +253,8 @@ def test_no_reader_ever_finds_a_torn_snapshot(world, seed, capsys):
     end, commits = time.monotonic() + SECONDS / 2, set()
 
     def is_over(reads):
-        if READS:
-            return reads >= READS / READERS
-        return time.monotonic() > (end if len(commits) > 2 else end + PATIENCE_S)
+        done = reads >= READS / READERS if READS else time.monotonic() > end
+        return done and (len(commits) > 2 or time.monotonic() > end + PATIENCE_S)
 
     def read_on(_):
         reader, reads = Reader(world.server), 0

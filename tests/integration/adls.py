@@ -222,15 +222,9 @@ class AdlsWorld(World):
     def configure(self, entities=None, **snapshot):
         """All commands take a file, since an identity has no flag. Called again, it makes the file anew."""
         url = self.url or self.server.url(self.prefix, self.filesystem)
-        link = {
-            "name": "shop",
-            "source": {"url": f"sqlite:{self.db}", "poll_interval": "50ms"},
-            "lake": {"url": url, "auth": self.auth, **self.lake_settings},
-            "snapshot": snapshot or {"interval": "1s"},
-            **({"entities": entities} if entities else {}),
-        }
-        self.config = self.folder / "lakefeed.json"
-        self.config.write_text(json.dumps({"version": 1, "links": [link]}))
+        lake = {"url": url, "auth": self.auth, **self.lake_settings}
+        source = {"poll_interval": "50ms"}
+        super().configure(entities, source, {"lake": lake}, **(snapshot or {"interval": "1s"}))
         return self
 
     def use_client_secret(self, secret):

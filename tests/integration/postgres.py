@@ -8,7 +8,6 @@ the role `app`, which owns the databases; lakefeed comes as `feed`, a member of 
 import contextlib
 import ctypes
 import glob
-import json
 import os
 import pathlib
 import pwd
@@ -438,17 +437,9 @@ class PgWorld(World):
     def url(self):
         return f"postgresql://{self.user}@127.0.0.1:{self.port}/{self.db}{self.parameters}"
 
-    def configure(self, entities=None, source=None, link=None, **snapshot):
-        item = {
-            "name": "shop",
-            "source": {"url": self.url, **(source or {})},
-            "lake": {"url": f"file:{self.lake}"},
-            "snapshot": snapshot,
-            **({"entities": entities} if entities else {}),
-            **(link or {}),
-        }
-        self.config = self.folder / "lakefeed.json"
-        self.config.write_text(json.dumps({"version": 1, "links": [item]}))
+    @property
+    def source_url(self):
+        return self.url
 
     def options(self, db=None, lake=None, state=None):
         state = ["--state-dir", str(state or self.state)]

@@ -2,7 +2,6 @@
 """A source that is missing, is no database, may not be used, is locked, or does not fit what was asked of it."""
 
 import contextlib
-import json
 import os
 import signal
 
@@ -17,14 +16,6 @@ TABLES = [
     "INSERT INTO customers VALUES(1, 'ann', 'secret'), (2, 'bob', 'secret')",
     "INSERT INTO orders VALUES(1, 'x')",
 ]
-
-
-def configure(world, *entities):
-    link = {"name": "shop", "source": {"url": f"sqlite:{world.db}"}, "lake": {"url": f"file:{world.lake}"}}
-    if entities:
-        link["entities"] = list(entities)
-    world.config = world.folder / "lakefeed.json"
-    world.config.write_text(json.dumps({"version": 1, "links": [link]}))
 
 
 # --- tables ---
@@ -97,11 +88,11 @@ def test_an_entity_that_does_not_exist_is_not_resynced(world):
 def test_a_column_that_is_to_be_left_out_but_does_not_exist_is_refused_before_anything_is_copied(world, column, hint):
     world.sql(*TABLES)
     message = f"its configuration excludes the column {column}, which it does not have; {hint}"
-    configure(world, {"table": "customers", "exclude": [column]}, "orders")
+    world.configure([{"table": "customers", "exclude": [column]}, "orders"])
     told = failure(world.track_once(expect=2))
     assert told == ("CONFIG", f"table customers cannot be replicated: {message}")
     assert not (world.lake / "model.json").exists()
-    configure(world, {"table": "customers", "exclude": ["password_hash"]}, "orders")
+    world.configure([{"table": "customers", "exclude": ["password_hash"]}, "orders"])
     world.track_once()
     names = [attribute.name for attribute in world.read().entities["customers"].attributes]
     assert names == ["id", "name"]
@@ -110,7 +101,7 @@ def test_a_column_that_is_to_be_left_out_but_does_not_exist_is_refused_before_an
 def test_a_column_left_out_that_is_renamed_freezes_its_table_and_does_not_show_it(world):
     """Its new name is not on the list: it would come into the lake with all its values."""
     world.sql(*TABLES)
-    configure(world, {"table": "customers", "exclude": ["password_hash"]}, "orders")
+    world.configure([{"table": "customers", "exclude": ["password_hash"]}, "orders"])
     world.track_once()
     daemon = world.daemon()
     daemon.wait_event("link_started")
@@ -123,7 +114,7 @@ def test_a_column_left_out_that_is_renamed_freezes_its_table_and_does_not_show_i
     assert len(lake.entities["orders"].texts()) == 2
     files = [path for path in world.lake.rglob("*.csv")]
     assert files and not any(b"secret" in path.read_bytes() for path in files)
-    configure(world, {"table": "customers", "exclude": ["pw_hash"]}, "orders")
+    world.configure([{"table": "customers", "exclude": ["pw_hash"]}, "orders"])
     world.once()
     files = [path for path in world.lake.rglob("*.csv")]
     assert not any(b"secret" in path.read_bytes() for path in files)
@@ -131,10 +122,7 @@ def test_a_column_left_out_that_is_renamed_freezes_its_table_and_does_not_show_i
 
 def test_a_column_left_out_that_is_renamed_under_a_running_daemon_never_reaches_the_lake(world):
     world.sql(*TABLES)
-    configure(world, {"table": "customers", "exclude": ["password_hash"]}, "orders")
-    settings = json.loads(world.config.read_text())
-    settings["links"][0]["snapshot"] = {"interval": "1s"}
-    world.config.write_text(json.dumps(settings))
+    world.configure([{"table": "customers", "exclude": ["password_hash"]}, "orders"], interval="1s")
     daemon = world.daemon("--track")
     daemon.wait_event("load_finished", count=2)
     world.sql("ALTER TABLE customers RENAME COLUMN password_hash TO pw_hash", "INSERT INTO orders VALUES(2, 'y')")
@@ -334,7 +322,7 @@ def test_a_table_that_is_too_wide_for_a_query_is_left_out_and_the_others_go_on(w
     skipped = {event["table"]: event["reason"] for event in result.events if event["event"] == "entity_skipped"}
     assert skipped == {"wide": reason}
     world.assert_equal(["customers", "orders"])
-    configure(world, {"table": "wide", "exclude": ["c1998"]}, "customers", "orders")
+    world.configure([{"table": "wide", "exclude": ["c1998"]}, "customers", "orders"])
     world.lakefeed("run", "-c", world.config, "--state-dir", world.state, "--track", "--once", "--takeover")
     assert len(world.read().entities["wide"].attributes) == 1999
     assert not reasons(result, "entity_frozen")

@@ -43,12 +43,9 @@ GOOD_VALUES = [("INTEGER", "9223372036854775807"), ("INTEGER", "-922337203685477
 
 
 def configure(world, entities=None, snapshot=None, **policies):
-    link = {"name": "shop", "source": {"url": f"sqlite:{world.db}"}, "lake": {"url": f"file:{world.lake}"}, **policies}
-    if entities is not None:
-        link["entities"] = entities
-    link["snapshot"] = {"interval": "1s", "partition_bytes": "1KiB", "chunk_rows": 7, **(snapshot or {})}
-    world.config = world.folder / "lakefeed.json"
-    world.config.write_text(json.dumps({"version": 1, "links": [link]}))
+    """In many small partitions, so that a policy meets several."""
+    small = {"interval": "1s", "partition_bytes": "1KiB", "chunk_rows": 7}
+    world.configure(entities, link=policies, **{**small, **(snapshot or {})})
 
 
 def replaced(raw):

@@ -166,16 +166,23 @@ class World:
 
     # --- the program ---
 
-    def configure(self, **snapshot):
-        """From now on every command takes a configuration file with these settings of snapshots."""
-        link = {
+    @property
+    def source_url(self):
+        return f"sqlite:{self.db}"
+
+    def configure(self, entities=None, source=None, link=None, **snapshot):
+        """From now on every command takes a configuration file: further members of source and link, settings of
+        snapshots."""
+        item = {
             "name": "shop",
-            "source": {"url": f"sqlite:{self.db}"},
+            "source": {"url": self.source_url, **(source or {})},
             "lake": {"url": f"file:{self.lake}"},
             "snapshot": snapshot,
+            **({"entities": entities} if entities else {}),
+            **(link or {}),
         }
         self.config = self.folder / "lakefeed.json"
-        self.config.write_text(json.dumps({"version": 1, "links": [link]}))
+        self.config.write_text(json.dumps({"version": 1, "links": [item]}))
 
     def options(self, db=None, lake=None, state=None):
         if self.config is not None:
