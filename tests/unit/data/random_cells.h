@@ -140,7 +140,7 @@ static inline struct lf_slice random_binary(struct random_seeded *random, struct
     return arena_slice(arena, (struct lf_slice){text, len});
 }
 
-static inline struct lf_slice random_guid(struct random_seeded *random, struct arena *arena)
+static inline struct lf_slice random_guid_text(struct random_seeded *random, struct arena *arena)
 {
     static const char digits[] = "0123456789abcdefABCDEF";
     char text[] = "00000000-0000-0000-0000-000000000000";
@@ -228,7 +228,7 @@ static inline struct lf_cell random_value(struct random_seeded *random, const st
         cell.bytes = random_binary(random, arena);
         break;
     case LF_TYPE_GUID:
-        cell.bytes = random_guid(random, arena);
+        cell.bytes = random_guid_text(random, arena);
         break;
     default:
         cell.bytes = random_moment(random, column, arena);
