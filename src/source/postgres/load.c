@@ -209,7 +209,7 @@ static bool check_writers(struct lf_load *load, struct lf_error *err)
     const char *publication = load->session->settings.publication;
     (void)snprintf(oid, sizeof oid, "%" PRIu32, load->oid);
     const char *sql =
-        load->session->version >= 150000 ? WRITERS_START WRITERS_SCHEMA WRITERS_END : WRITERS_START WRITERS_END;
+        load->session->version >= PG_15 ? WRITERS_START WRITERS_SCHEMA WRITERS_END : WRITERS_START WRITERS_END;
     TRY(pg_query_prepared(&load->connection, PG_STATEMENT_WRITERS, "the writers of a table", sql, 2,
                           (const char *const[]){oid, publication}, &result, err));
     return PQntuples(result) == 0 ||
@@ -351,8 +351,8 @@ bool pg_op_load_next(struct lf_load *load, struct lf_rows *ret_rows, struct lf_e
     size_t n = 0;
     TRY(pg_session_check(load->session, err));
     arena_reset(&load->arena);
+    TRY(keep_rate(load, err)); /* behind the last rows, too: most chunks are no larger than a batch */
     if (!load->done) {
-        TRY(keep_rate(load, err));
         TRY(read_rows(load, &n, err));
     }
     *ret_rows = (struct lf_rows){load->cells, n};

@@ -392,9 +392,30 @@ static void load_when_closed_in_the_middle_then_session_goes_on(void **state)
     fixture_remove(&f);
 }
 
+static void load_when_its_rate_is_limited_then_a_small_chunk_takes_its_time_too(void **state)
+{
+    static const struct lf_option_value slow = {"load_rate", "10240"};
+    struct fixture f;
+    struct reading reading;
+    fixture_make(&f, *state,
+                 "CREATE TABLE t(id int PRIMARY KEY, v text);"
+                 "INSERT INTO t SELECT i, repeat('x', 100) FROM generate_series(1, 100) i");
+    fixture_track(&f, NULL, 0);
+    CLEANUP(seen_done) struct seen seen = fixture_see(&f, "t");
+    struct lf_session *session = fixture_open_as(&f, "postgres", &slow, 1);
+    int64_t begun_ms = pg_monotonic_ms();
+    read_chunk(&f, session, &seen, open_bound, open_bound, &reading);
+    assert_int_equal(reading.rows, 100);
+    assert_true(pg_monotonic_ms() - begun_ms >= 900); /* of 1,000 and more: 10 KiB of values */
+    f.ops->close(session);
+    buf_done(&reading.text);
+    fixture_remove(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(load_when_its_rate_is_limited_then_a_small_chunk_takes_its_time_too),
         cmocka_unit_test(plan_when_table_has_rows_then_chunks_cover_it_once),
         cmocka_unit_test(load_when_collation_is_not_bytes_then_one_chunk_unordered),
         cmocka_unit_test(load_when_key_is_of_several_columns_then_in_the_order_of_bytes),
