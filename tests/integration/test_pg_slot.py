@@ -187,7 +187,7 @@ def test_a_publication_that_was_dropped_is_told_and_nothing_is_skipped(shop):
     shop.sql(f"DROP PUBLICATION {name}", user="postgres")
     shop.sql("INSERT INTO t VALUES(4, 'unpublished')")
     assert "changes of table t are not tracked" in shop.once(expect=2).events[-1]["message"]
-    assert_resync_required(shop, f'publication "{name}" does not exist', verbs=("track_once", "once"))
+    assert_resync_required(shop, f'publication "{name}" does not exist', "run lakefeed resync", verbs=("track_once", "once"))
     mend(shop)
 
 
@@ -196,7 +196,7 @@ def test_a_publication_dropped_and_made_again_while_nobody_looked(shop):
     shop.each("INSERT INTO t VALUES(4, 'before')", f"DROP PUBLICATION {name}", "INSERT INTO t VALUES(5, 'between')",
               f"CREATE PUBLICATION {name} FOR TABLE t WITH (publish_via_partition_root = true)",
               "INSERT INTO t VALUES(6, 'after')", user="postgres")  # fmt: skip
-    assert_resync_required(shop, f'publication "{name}" does not exist')
+    assert_resync_required(shop, f'publication "{name}" does not exist', "run lakefeed resync")
     mend(shop)
 
 

@@ -332,7 +332,11 @@ static bool fail_at_end(struct stream_link *link, struct lf_error *err)
     (void)pg_error_set(err, link->session->where, WHAT, state, text != NULL ? text : PQresultErrorMessage(result));
     if (is_lost(err)) {
         err->kind = LF_LOST;
-    } else if (pg_error_is(err, "22P05") || pg_error_is(err, "22021")) {
+        return lf_error_wrap(err,
+                             "changes behind the lake's place cannot be read any more; run lakefeed resync to load "
+                             "the tables again");
+    }
+    if (pg_error_is(err, "22P05") || pg_error_is(err, "22021")) {
         /* The log keeps the value: the stream would end here again and again. */
         err->kind = LF_LOST;
         return lf_error_wrap(
