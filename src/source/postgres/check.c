@@ -194,9 +194,7 @@ static void check_replication(const struct check *check)
         tell(check, "ok", NULL, "%s: takes a replication connection", check->session->where);
     } else {
         tell(check, "error",
-             pg_error_is(&err, "42501")
-                 ? "give the role the right to read the log, see above"
-                 : "connect to the server itself, not through a pooler such as PgBouncer, and check pg_hba.conf",
+             "connect to the server itself, not through a pooler such as PgBouncer, and check pg_hba.conf",
              "no replication connection: %.700s", err.msg);
     }
     pg_connection_close(&connection);
