@@ -17,7 +17,7 @@ import pg_compare
 from postgres import PASSWORD, program
 from world import wait_until
 
-SECONDS = float(os.environ.get("LAKEFEED_CRASH_SECONDS", "30"))
+SECONDS = float(os.environ.get("LAKEFEED_PGBENCH_SECONDS") or os.environ.get("LAKEFEED_CRASH_SECONDS") or 30)
 ROUNDS = int(os.environ.get("LAKEFEED_CRASH_ROUNDS", "0"))  # instead of the seconds
 ACCOUNTS = 2000
 WRITERS_RATE = "200"
