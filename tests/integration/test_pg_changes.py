@@ -289,3 +289,12 @@ def test_random_changes_against_the_source(pg, seed):
         pg.once()
         pg.assert_equal()
     pg.verify()
+
+
+def test_a_type_that_changes_is_told_with_its_column(shop):
+    shop.sql("ALTER TABLE customer ALTER email TYPE varchar(120)")
+    told = [event for event in shop.once().events if event["event"] == "entity_reload"]
+    assert [event["reason"] for event in told] == [
+        "table customer: the type of the column email changed from character varying(80) to character varying(120)"
+    ]
+    shop.assert_equal()

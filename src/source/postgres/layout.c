@@ -52,7 +52,8 @@ static bool has_values_at_once(const struct pg_column *column)
 }
 
 struct difference {
-    bool added, filled, dropped, renamed, retyped, returned;
+    bool added, filled, dropped, renamed, returned;
+    const struct lf_column *retyped, *retyped_from; /* the first one; NULL: none */
 };
 
 static uint32_t count_live(const struct lf_schema *schema)
@@ -80,7 +81,10 @@ static struct difference compare_columns(const struct lf_schema *known, const st
         }
         matched++;
         difference.returned = difference.returned || have->dropped || (before != NULL && have < before);
-        difference.retyped = difference.retyped || !same_type(have, column);
+        if (difference.retyped == NULL && !same_type(have, column)) {
+            difference.retyped = column;
+            difference.retyped_from = have;
+        }
         difference.renamed = difference.renamed || strcmp(have->name, column->name) != 0;
         before = have;
     }
@@ -88,18 +92,30 @@ static struct difference compare_columns(const struct lf_schema *known, const st
     return difference;
 }
 
-enum pg_change pg_schema_compare(const struct lf_schema *known, const struct pg_table *now, const char **ret_reason)
+static const char *say_retyped(const struct difference *difference, struct arena *arena)
 {
-    CLEANUP(arena_done) struct arena arena = {0};
-    struct lf_schema schema = pg_table_schema(now, &arena);
+    const struct lf_column *from = difference->retyped_from, *to = difference->retyped;
+    bool declared = strcmp(from->source_type, to->source_type) != 0;
+    CLEANUP(text_free)
+    char *text = declared ? text_printf("the type of the column %.150s changed from %.100s to %.100s", to->name,
+                                        from->source_type, to->source_type)
+                          : text_printf("the column %.150s has another type in the lake than before", to->name);
+    return arena_text(arena, text);
+}
+
+enum pg_change pg_schema_compare(const struct lf_schema *known, const struct pg_table *now, struct arena *arena,
+                                 const char **ret_reason)
+{
+    CLEANUP(arena_done) struct arena own = {0};
+    struct lf_schema schema = pg_table_schema(now, &own);
     struct difference difference = compare_columns(known, &schema, now);
     *ret_reason = "";
     if (!same_key(known, &schema)) {
         *ret_reason = "the key of the table changed";
         return PG_REPLACED;
     }
-    if (difference.retyped) {
-        *ret_reason = "the type of a column changed";
+    if (difference.retyped != NULL) {
+        *ret_reason = say_retyped(&difference, arena);
         return PG_REPLACED;
     }
     if (difference.returned) {

@@ -14,8 +14,10 @@ enum pg_change {
     PG_REPLACED   /* a type or the key is another: the schema starts anew, rows have to be read again */
 };
 
-/* Compares by column ids. `known` may hold dropped columns. ret_reason: a static sentence, of every change but PG_SAME. */
-enum pg_change pg_schema_compare(const struct lf_schema *known, const struct pg_table *now, const char **ret_reason);
+/* Compares by column ids. `known` may hold dropped columns. ret_reason: a sentence about every change but PG_SAME, static or in the
+ * arena. */
+enum pg_change pg_schema_compare(const struct lf_schema *known, const struct pg_table *now, struct arena *arena,
+                                 const char **ret_reason);
 
 /* How a text of a column that is not in the schema's order arrives: the caller puts fields in the order of the columns of the
  * schema. */

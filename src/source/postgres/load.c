@@ -48,7 +48,7 @@ bool pg_load_find(struct pg_connection *connection, const struct lf_table_state 
         return lf_error_set(err, LF_NOT_FOUND, 0, "table %s: %s", state->name,
                             table->refusal != NULL ? table->refusal : "left the publication; run lakefeed track again");
     }
-    if (pg_schema_compare(&state->schema, table, &reason) != PG_SAME) {
+    if (pg_schema_compare(&state->schema, table, &ret_tables->arena, &reason) != PG_SAME) {
         return lf_error_set(err, LF_SCHEMA, 0, "table %s: %s; its schema has to be taken anew before it can be read",
                             state->name, reason);
     }

@@ -205,7 +205,7 @@ static bool tell_change(struct stream_tables *tables, struct stream_table *table
         return true;
     }
     TRY(find_rewrite(tables, table, trace, &rewrite, err));
-    enum pg_change change = pg_schema_compare(&table->shape->layout.schema, now, &reason);
+    enum pg_change change = pg_schema_compare(&table->shape->layout.schema, now, &tables->batch->arena, &reason);
     push_shape(table, now);
     keep_trace(tables, table, trace);
     const struct lf_schema *schema = change == PG_SAME ? NULL : &table->shape->layout.schema;
@@ -444,7 +444,7 @@ static void take_first(struct stream_tables *tables, struct stream_table *table,
         stream_tables_fault(tables, table, LF_SCHEMA, fault);
         return;
     }
-    enum pg_change change = pg_schema_compare(state, now, &reason);
+    enum pg_change change = pg_schema_compare(state, now, &tables->batch->arena, &reason);
     table->shape = change == PG_SAME ? NULL : shape_from_state(state, now);
     push_shape(table, now);
     keep_trace(tables, table, trace);
