@@ -412,9 +412,11 @@ static void print_latencies(const char *reader, int changes, double seconds, con
         fail("latency", "no transaction came");
     }
     qsort(latencies->list, count, sizeof *latencies->list, compare_latencies);
+    const size_t middle = count / 2;
+    const size_t late = count - 1 - count / 100;
     (void)printf("{\"reader\": \"%s\", \"per_s\": %.0f, \"changes\": %d, \"p50_ms\": %.2f, \"p99_ms\": %.2f}\n", reader,
-                 (double)count * changes / seconds, changes, (double)latencies->list[count / 2] / 1000,
-                 (double)latencies->list[count - 1 - count / 100] / 1000);
+                 (double)count * changes / seconds, changes, (double)latencies->list[middle] / 1000,
+                 (double)latencies->list[late] / 1000);
     (void)fflush(stdout);
 }
 
