@@ -72,7 +72,7 @@ class Bench:
         if self.process is None or self.process.poll() is not None:
             server, null = self.pg.server, subprocess.DEVNULL
             command = [
-                *(str(server.bin / "pgbench"), "-h", "127.0.0.1", "-p", str(server.port), "-U", "app", "-n"),
+                *(program("pgbench"), "-h", "127.0.0.1", "-p", str(server.port), "-U", "app", "-n"),
                 *("-c", "3", "-T", "100000", "-R", WRITERS_RATE, "-f", str(self.script), self.pg.db),
             ]
             env = {**os.environ, "PGPASSWORD": PASSWORD}

@@ -419,7 +419,7 @@ class PgWorld(World):
     def pg_recvlogical(self, slot, publication, *options):
         """The command of another reader; PGPASSWORD is up to its environment."""
         return [
-            *(str(self.server.bin / "pg_recvlogical"), "-h", "127.0.0.1", "-p", str(self.server.port), "-U", "feed"),
+            *(program("pg_recvlogical"), "-h", "127.0.0.1", "-p", str(self.server.port), "-U", "feed"),
             *("-d", self.db, "-S", slot, "--start", "-f", "-", "--no-loop", "-o", "proto_version=1"),
             *("-o", f"publication_names={publication}", *options),
         ]

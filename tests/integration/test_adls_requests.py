@@ -251,7 +251,7 @@ def test_lake_of_100000_files_then_they_are_listed_in_pages_within_the_memory(az
         log = process.stderr.read().decode()
     assert process.returncode == 0, log
     pages = [request for request in watch.requests() if request["operation"] == "dfs.list_paths"]
-    assert len(pages) == FILES // 5000 + 1
+    assert len(pages) == FILES // 1000 + 1
     peak.check(BUDGET)
     account.account().mirror(FILESYSTEM, azure.prefix, azure.folder / "the snapshot alone")
     lake_reader.compare(azure.folder / "the snapshot alone", azure.db)

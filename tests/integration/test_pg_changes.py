@@ -6,6 +6,8 @@ import random
 
 import pytest
 
+from postgres import need_version
+
 ODD = '"odd schema"."a ""table"""'
 SHOP = [
     "CREATE SCHEMA sales",

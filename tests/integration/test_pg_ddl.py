@@ -232,6 +232,19 @@ def test_what_cannot_be_followed_freezes_its_entity_alone(pg, name):
     pg.assert_equal()
 
 
+def test_a_key_that_does_not_come_back_freezes_its_table_alone_under_a_daemon(pg):
+    pg.sql(*[statement.replace("{t}", "f0") for statement in BASE], "CREATE TABLE other(id int PRIMARY KEY)")
+    daemon = pg.daemon("--track")
+    daemon.wait_event("load_finished", count=2)
+    pg.sql("ALTER TABLE f0 DROP CONSTRAINT f0_pkey")
+    daemon.wait_event("entity_frozen", entity="f0")
+    pg.sql("INSERT INTO other VALUES(1)")
+    wait_until(lambda: pg.read().of_table("other").texts() == [("1",)], "the other table goes on")
+    entity = pg.read().entities["f0"]
+    assert entity.state == "Error" and "primary key" in entity.reason
+    assert daemon.stop() == 0
+
+
 def test_a_published_table_cannot_be_taken_out_of_the_log(pg):
     pg.sql(*[statement.replace("{t}", "f0") for statement in BASE])
     pg.track_once()

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 import pgoutput
-from postgres import PASSWORD, need_version, program
+from postgres import PASSWORD, need_version
 from world import wait_until
 
 KEYED = "CREATE TABLE t(id int PRIMARY KEY, v text, big text)"

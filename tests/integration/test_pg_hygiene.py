@@ -6,12 +6,11 @@ Each test carries the name of the pitfall that it is about.
 
 import re
 import signal
-import subprocess
 
 import psycopg
 import pytest
 
-from postgres import Server, free_port
+from postgres import need_version
 from test_pg_slot import TABLE, assert_resync_required, mend
 from world import wait_until
 

@@ -97,21 +97,11 @@ def test_another_database_of_the_cluster_is_recognised(shop):
 
 
 def test_a_standby_is_refused_by_name(own):
-    standby = own.server.folder / "standby"
-    own.server.run("pg_basebackup", "-h", own.server.folder, "-p", own.server.port, "-U", "postgres",
-                       "-D", standby, "-R",
-                   "-c", "fast")  # fmt: skip
-    second = Server.__new__(Server)
-    second.__dict__.update(own.server.__dict__, data=standby, process=None)
-    second.port = free_port()
-    second.folder = standby  # its socket goes there
-    second.configure({"unix_socket_directories": str(standby)})
     own.sql(*TABLE)
     own.track_once()
     standby = own.server.make_standby()
     try:
-        second.start(standby=True)
-        own.port = second.port
+        own.port = standby.port
         assert "standby" in own.track_once(expect=1).events[-1]["message"]
     finally:
         standby.close()

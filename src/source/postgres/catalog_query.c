@@ -75,8 +75,8 @@ static const char unnamed_sql[] =
     "   ORDER BY l.oid LIMIT 1) END";
 
 /* The key is what the log names a row by: the primary key, or the index of the replica identity. With FULL it may be any unique
- * index without NULL, the primary key first. What counts of a partitioned table are the identities of its partitions, though: each
- * has its own, and what it lacks of the key arrives as NULL. */
+ * index without NULL, the primary key first. (Since 18 a NOT NULL may be NOT VALID, and then NULL may be there.) What counts of a
+ * partitioned table are the identities of its partitions, though: each has its own, and what it lacks of the key arrives as NULL. */
 static const char columns_sql[] =
     "WITH db AS (SELECT %s AS bytes FROM pg_catalog.pg_database WHERE datname = current_database()),"
     " key AS ("
@@ -87,8 +87,10 @@ static const char columns_sql[] =
     "   AND NOT 0 = ANY (i.indkey::int2[])"
     "   AND CASE c.relreplident WHEN 'd' THEN i.indisprimary WHEN 'i' THEN i.indisreplident WHEN 'f' THEN true"
     "    ELSE false END"
-    "   AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND NOT a.attnotnull"
-    "    AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1]))"
+    "   AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid"
+    "    AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1]) AND (NOT a.attnotnull"
+    "     OR EXISTS (SELECT 1 FROM pg_catalog.pg_constraint n WHERE n.conrelid = c.oid AND n.contype = 'n'"
+    "      AND NOT n.convalidated AND a.attnum = ANY (n.conkey))))"
     "  ORDER BY c.oid, i.indisprimary DESC, i.indnkeyatts, i.indexrelid)"
     " SELECT a.attrelid, a.attnum, a.attname, format_type(a.atttypid, a.atttypmod), a.atttypid, a.atttypmod,"
     "  CASE WHEN t.typtype = 'd' THEN (WITH RECURSIVE d(oid, typmod, depth) AS (SELECT t.typbasetype, t.typtypmod, 0"
@@ -109,7 +111,9 @@ static const char columns_sql[] =
     " LEFT JOIN pg_catalog.pg_collation k"
     "  ON k.oid = key.indcollation[array_position((key.indkey::int2[])[0:key.indnkeyatts - 1], a.attnum) - 1]"
     " LEFT JOIN pg_catalog.pg_namespace kn ON kn.oid = k.collnamespace"
-    " LEFT JOIN pg_catalog.pg_type u ON u.oid = " BASE_OF_COLUMN
+    " LEFT JOIN LATERAL (SELECT base.typelem, base.typlen, base.typcategory FROM pg_catalog.pg_type base WHERE "
+    "base.oid = " BASE_OF_COLUMN
+    "  OFFSET 0) u ON true" /* by the index; without OFFSET the planner hashes all types of the database for each table */
     " LEFT JOIN pg_catalog.pg_type e ON e.oid = u.typelem AND u.typlen = -1 AND u.typcategory = 'A'"
     " WHERE a.attrelid = ANY ($1::oid[]) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attrelid, a.attnum";
 

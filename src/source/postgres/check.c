@@ -331,7 +331,9 @@ bool pg_op_check(struct lf_session *session, const char *const *tables, size_t n
     TRY(pg_publication_read(&session->side, &check.publication, err));
     TRY(pg_slot_visit(session, check_slot, &check, err));
     TRY(check_server(&check, err));
-    check_replication(&check);
+    if (check.may_replicate) {
+        check_replication(&check);
+    }
     TRY(pg_catalog_read_all(&session->side, &check.tables, err));
     check_publication(&check);
     for (size_t i = 0; tables != NULL && i < ntables; i++) {

@@ -313,7 +313,6 @@ static void fetch_when_by_certificate_then_an_assertion_for_the_token_url_from_t
     char path[] = "/tmp/lakefeed-test-XXXXXX";
     static const struct script_answer answers[] = {{200, SCRIPT_TOKEN, NULL, NULL, 0}};
     CLEANUP(script_source_free) struct token_source source = {0};
-    CLEANUP(buf_done) struct buf pem = {0};
     CLEANUP(token_grant_done) struct token_grant grant;
     const struct auth_options options = {.tenant_id = TENANT, .client_id = CLIENT, .certificate_file = path};
     (void)close(mkstemp(path));
@@ -361,7 +360,7 @@ static void certificate_when_it_ends_soon_then_a_warning_a_day_until_a_new_one_i
     char path[] = "/tmp/lakefeed-test-XXXXXX";
     const long day_s = 24L * 3600;
     static const struct script_answer answers[] = {{200, SCRIPT_TOKEN, NULL, NULL, 0}};
-    CLEANUP(source_free) struct token_source source = {0};
+    CLEANUP(script_source_free) struct token_source source = {0};
     const struct auth_options options = {.tenant_id = TENANT, .client_id = CLIENT, .certificate_file = path};
     (void)close(mkstemp(path));
     write_certificate(path, 3 * day_s);
@@ -443,6 +442,7 @@ int main(void)
         SCRIPT_TEST(fetch_when_the_answer_is_no_token_then_transient),
         SCRIPT_TEST(fetch_when_by_federated_token_then_the_file_is_read_each_time),
         SCRIPT_TEST(fetch_when_by_certificate_then_an_assertion_for_the_token_url_from_the_file_as_it_is_now),
+        SCRIPT_TEST(certificate_when_it_ends_soon_then_a_warning_a_day_until_a_new_one_is_there),
         SCRIPT_TEST(entra_error_when_it_has_a_cure_then_the_manual_says_the_same),
         SCRIPT_TEST(describe_when_asked_then_who_and_by_what),
     };
