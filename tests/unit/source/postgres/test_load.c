@@ -266,7 +266,7 @@ static void load_when_table_changed_then_schema_error(void **state)
     CLEANUP(seen_done) struct seen u = fixture_see(&f, "u");
     server_exec(f.app, "ALTER TABLE t ALTER COLUMN a TYPE bigint; DROP TABLE u");
     expect_failure(f.ops->load_open(f.session, &t.state, open_bound, open_bound, &load, &ordered, &err), &err,
-                   LF_SCHEMA, "type of a column");
+                   LF_SCHEMA, "the type of the column a changed from integer to bigint");
     expect_failure(f.ops->load_open(f.session, &u.state, open_bound, open_bound, &load, &ordered, &err), &err,
                    LF_NOT_FOUND, "dropped");
     fixture_remove(&f);
