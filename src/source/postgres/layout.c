@@ -3,7 +3,6 @@
 
 #include "base/utf8.h"
 
-#define REFUSED_START ((size_t)32)
 #define SHOWN_MAX ((size_t)60)
 
 static const struct lf_column *known_by_id(const struct lf_schema *known, uint32_t id)
@@ -201,7 +200,7 @@ static void refuse(const struct pg_field *field, const struct lf_error *why, str
                    struct lf_cell *ret_cell)
 {
     struct lf_refusal *refusal = arena_alloc(arena, sizeof *refusal);
-    size_t len = field->len < REFUSED_START ? field->len : REFUSED_START;
+    size_t len = field->len < PG_REFUSED_START ? field->len : PG_REFUSED_START;
     *refusal = (struct lf_refusal){
         .kind = why->kind, .reason = arena_text(arena, why->msg), .start = {arena_copy(arena, field->text, len), len}};
     *ret_cell = (struct lf_cell){.state = LF_CELL_REFUSED, .refusal = refusal};

@@ -7,6 +7,8 @@
 
 #include "source/postgres/catalog.h"
 
+#define PG_REFUSED_START ((size_t)32) /* bytes of a refused value that are kept to show */
+
 enum pg_change {
     PG_SAME,
     PG_EVOLVED,   /* columns were added without values in old rows, dropped or renamed */

@@ -3,7 +3,6 @@
 
 #include <stdlib.h>
 
-#define REFUSED_START ((size_t)32)
 #define CELL_MAX ((size_t)32 << 20) /* of text; no row of a lake can hold the value of a larger one */
 
 void stream_row_done(struct stream_row *row)
@@ -115,9 +114,10 @@ static void refuse_set_aside(const struct pg_layout *layout, const struct pg_fie
                            "table %.150s, column %.100s: a value of %zu bytes is larger than a row of the lake can be; "
                            "leave the column out with \"exclude\"",
                            layout->name, layout->schema.columns[i].name, fields[i].len);
-            *refusal = (struct lf_refusal){.kind = LF_LIMIT,
-                                           .reason = arena_text(arena, text),
-                                           .start = {arena_copy(arena, fields[i].text, REFUSED_START), REFUSED_START}};
+            *refusal =
+                (struct lf_refusal){.kind = LF_LIMIT,
+                                    .reason = arena_text(arena, text),
+                                    .start = {arena_copy(arena, fields[i].text, PG_REFUSED_START), PG_REFUSED_START}};
             cells[i] = (struct lf_cell){.state = LF_CELL_REFUSED, .refusal = refusal};
         }
     }
